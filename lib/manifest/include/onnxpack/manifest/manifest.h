@@ -142,6 +142,7 @@ struct Variant {
   std::map<std::string, std::vector<std::int64_t>> fixed_shapes;  // input -> shape this variant was compiled for; empty: all shapes of the graph
   json::Object executor_info;      // per runtime namespace, e.g. {"ort": {"model_file": ..., "session_options": {...}}}
   std::vector<Partition> partitions;
+  std::vector<std::string> references;  // members outside the variant that its blobs read: weights left in components/model/model.onnx
   Coverage coverage;
   Provenance provenance;
   Unknown unknown;
@@ -182,12 +183,15 @@ enum class Storage { stored, absent };  // extent maps come as a third
 struct LayoutMember {
   std::string name;
   Storage storage = Storage::stored;
+  // Only of members that the immutable manifest cannot know, since they speak of the finished package: evidence/..., signatures/...
+  std::optional<std::uint64_t> size;
+  std::string sha256;
   Unknown unknown;
   bool operator==(const LayoutMember&) const = default;
 };
 struct Layout {
   FormatVersion version = current_version;
-  std::vector<LayoutMember> members;  // in file order; every manifest member appears
+  std::vector<LayoutMember> members;  // in file order; every manifest member appears, and what stands under evidence/ and signatures/
   Unknown unknown;
   bool operator==(const Layout&) const = default;
 };

@@ -36,7 +36,9 @@ class PackageFile {
   // True when this file holds the member's bytes.
   bool holds(std::string_view member) const;
   // The member's bytes as a file. Errors: not_found (dropped by `select`, says so), corrupt.
-  Result<std::unique_ptr<io::ReadableFile>> open_member(std::string_view member) const;
+  Result<std::shared_ptr<const io::ReadableFile>> open_member(std::string_view member) const;
+  // The member's place in the container, for copying. Errors: as open_member.
+  Result<const archive::Entry*> entry(std::string_view member) const;
   // A small member, checked against its digest. Errors also: untrusted.
   Result<Bytes> read_member(std::string_view member, std::uint64_t limit) const;
 

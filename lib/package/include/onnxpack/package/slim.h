@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "onnxpack/base/error.h"
+#include "onnxpack/io/file.h"
 #include "onnxpack/package/environment.h"
 #include "onnxpack/package/package_file.h"
 #include "onnxpack/select/select.h"
@@ -15,16 +16,21 @@
 namespace onnxpack::package {
 
 struct SlimRequest {
-  select::Request selection;
+  select::Request selection;  // its `component` is set for each component in turn
   std::filesystem::path output;
   io::Overwrite overwrite = io::Overwrite::no;
-  std::size_t keep = 1;   // how many rungs of the ladder to keep, the original graph not counted
+  std::size_t keep = 1;   // variants to keep for each component, best first, of those that stand above the original graph
   bool dry_run = false;   // rank only
   bool verify = false;    // re-hash what is copied (it is copied unhashed otherwise: verify says later)
 };
 
-struct SlimReport {
+struct ComponentSelection {
+  std::string component;
   select::Selection selection;
+};
+
+struct SlimReport {
+  std::vector<ComponentSelection> selections;  // in component order
   std::vector<std::string> kept_variants;
   bool kept_original = true;
   std::vector<std::string> dropped_members;
