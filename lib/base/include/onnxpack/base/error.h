@@ -78,8 +78,9 @@ template <typename T>
   if (!tmp) return std::unexpected<::onnxpack::Error>(std::move(tmp.error())); \
   var = std::move(*tmp)
 #define ONNXPACK_TRY(var, ...) ONNXPACK_TRY_IMPL(ONNXPACK_CONCAT(onnxpack_try_, __COUNTER__), var, __VA_ARGS__)
-#define ONNXPACK_CHECK(...)                                                          \
-  do {                                                                               \
-    if (auto onnxpack_status = (__VA_ARGS__); !onnxpack_status)                      \
-      return std::unexpected<::onnxpack::Error>(std::move(onnxpack_status.error())); \
+#define ONNXPACK_CHECK_IMPL(tmp, ...) \
+  if (auto tmp = (__VA_ARGS__); !tmp) return std::unexpected<::onnxpack::Error>(std::move(tmp.error()))
+#define ONNXPACK_CHECK(...)                                                                \
+  do {                                                                                     \
+    ONNXPACK_CHECK_IMPL(ONNXPACK_CONCAT(onnxpack_check_, __COUNTER__), __VA_ARGS__);       \
   } while (false)
