@@ -4,7 +4,7 @@
 # point elsewhere. What cmake/setup.sh put into ONNXPACK_DEPS_DIR is looked at after what the user named.
 if(EXISTS "${ONNXPACK_DEPS_DIR}")
   list(APPEND CMAKE_PREFIX_PATH
-    "${ONNXPACK_DEPS_DIR}/onnx" "${ONNXPACK_DEPS_DIR}/onnxruntime" "${ONNXPACK_DEPS_DIR}/catch2")
+    "${ONNXPACK_DEPS_DIR}/onnx" "${ONNXPACK_DEPS_DIR}/onnxruntime" "${ONNXPACK_DEPS_DIR}/catch2/usr")
 endif()
 
 # _onnxpack_dependency(<name> <version> <where> TARGETS <target>...): makes deps::<name> and notes it for the summary.
