@@ -13,7 +13,8 @@
 namespace onnxpack::package {
 namespace {
 
-// One file to write: where its bytes come from, its name below the output, the digest that it must have.
+// One file to write: where its bytes come from, its name below the output, the digest that it must
+// have.
 struct Item {
   std::string name;
   std::shared_ptr<const io::ReadableFile> source;
@@ -27,19 +28,25 @@ Result<Item> member_item(const PackageFile& package, const std::string& member, 
 }
 
 // The model as it was given to build: the packaged one with its annotation taken out.
-Result<Item> original_item(const PackageFile& package, const manifest::Component& component, const std::string& folder) {
+Result<Item> original_item(const PackageFile& package, const manifest::Component& component,
+                           const std::string& folder) {
   if (component.original.transformation != model::strip_transformation) {
-    return fail(ErrorKind::unsupported, fmt::format("{}: the original of component {} is held as '{}', which this version does not know",
-                                                    printable(package.path().string()), component.name,
-                                                    printable(component.original.transformation)),
-                "use a newer onnx-pack");
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format(
+            "{}: the original of component {} is held as '{}', which this version does not know",
+            printable(package.path().string()), component.name,
+            printable(component.original.transformation)),
+        "use a newer onnx-pack");
   }
   ONNXPACK_TRY(auto packaged, package.open_member(component.model));
   ONNXPACK_TRY(auto splice, in(model::strip(*packaged), printable(component.model)));
-  return Item{folder + component.original.file_name, model::splice_view(packaged, std::move(splice)), component.original.sha256};
+  return Item{folder + component.original.file_name,
+              model::splice_view(packaged, std::move(splice)), component.original.sha256};
 }
 
-Result<std::vector<Item>> original_items(const PackageFile& package, const std::vector<const manifest::Component*>& components) {
+Result<std::vector<Item>> original_items(
+    const PackageFile& package, const std::vector<const manifest::Component*>& components) {
   std::vector<Item> out;
   for (const manifest::Component* component : components) {
     // Several models may have external files of one name, so each then gets its folder.
@@ -60,9 +67,12 @@ Result<std::vector<Item>> variant_items(const PackageFile& package, const std::s
     std::vector<std::string> known;
     for (const auto& other : package.manifest().variants) known.push_back(other.name);
     auto near = did_you_mean(name, known);
-    return fail(ErrorKind::not_found, fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
-                near ? fmt::format("did you mean '{}'?", *near)
-                     : known.empty() ? "the package has no variants" : fmt::format("it has {}", join(known, ", ")));
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
+        near            ? fmt::format("did you mean '{}'?", *near)
+        : known.empty() ? "the package has no variants"
+                        : fmt::format("it has {}", join(known, ", ")));
   }
   std::vector<Item> out;
   for (const auto& member : members_of(package.manifest(), *variant)) {
@@ -82,21 +92,26 @@ Result<std::vector<Item>> all_items(const PackageFile& package) {
   return out;
 }
 
-Result<std::vector<const manifest::Component*>> chosen_components(const PackageFile& package, const std::vector<std::string>& names) {
+Result<std::vector<const manifest::Component*>> chosen_components(
+    const PackageFile& package, const std::vector<std::string>& names) {
   std::vector<const manifest::Component*> out;
   for (const auto& component : package.manifest().components) {
-    if (names.empty() || std::ranges::find(names, component.name) != names.end()) out.push_back(&component);
+    if (names.empty() || std::ranges::find(names, component.name) != names.end())
+      out.push_back(&component);
   }
   for (const auto& name : names) {
     if (package.manifest().find_component(name) == nullptr) {
-      return fail(ErrorKind::not_found, fmt::format("{}: no component '{}'", printable(package.path().string()), printable(name)));
+      return fail(ErrorKind::not_found,
+                  fmt::format("{}: no component '{}'", printable(package.path().string()),
+                              printable(name)));
     }
   }
   return out;
 }
 
 // `-o model.onnx` for one model without external data means a file, not a folder.
-bool wants_one_file(const Environment& environment, const ExtractRequest& request, const std::vector<Item>& items) {
+bool wants_one_file(const Environment& environment, const ExtractRequest& request,
+                    const std::vector<Item>& items) {
   if (request.what != ExtractWhat::original || items.size() != 1) return false;
   auto there = environment.files->status(request.output);
   return there ? there->type == io::EntryType::file : request.output.extension() == ".onnx";
@@ -104,7 +119,8 @@ bool wants_one_file(const Environment& environment, const ExtractRequest& reques
 
 }  // namespace
 
-Result<ExtractReport> extract(const Environment& environment, const PackageFile& package, const ExtractRequest& request) {
+Result<ExtractReport> extract(const Environment& environment, const PackageFile& package,
+                              const ExtractRequest& request) {
   ONNXPACK_TRY(auto components, chosen_components(package, request.components));
   auto gather = [&]() -> Result<std::vector<Item>> {
     if (request.what == ExtractWhat::original) return original_items(package, components);
@@ -117,22 +133,27 @@ Result<ExtractReport> extract(const Environment& environment, const PackageFile&
   for (const Item& item : items) total += item.source->size();
   environment.watcher->started("extract", total);
   ExtractReport report;
-  auto progress = [&](std::uint64_t done) { environment.watcher->advanced("extract", report.bytes + done); };
+  auto progress = [&](std::uint64_t done) {
+    environment.watcher->advanced("extract", report.bytes + done);
+  };
 
   if (wants_one_file(environment, request, items)) {
     auto overwrite = request.overwrite ? io::Overwrite::yes : io::Overwrite::no;
     if (!request.overwrite && environment.files->exists(request.output)) {
-      return fail(ErrorKind::already_exists, fmt::format("{} exists", printable(request.output.string())),
+      return fail(ErrorKind::already_exists,
+                  fmt::format("{} exists", printable(request.output.string())),
                   "use --force to replace it, or choose another name with -o");
     }
-    ONNXPACK_CHECK(write_checked(*environment.files, request.output, *items[0].source, items[0].sha256, overwrite,
-                                 environment.cancel, progress));
+    ONNXPACK_CHECK(write_checked(*environment.files, request.output, *items[0].source,
+                                 items[0].sha256, overwrite, environment.cancel, progress));
     report.files.push_back(request.output.filename().string());
     report.bytes = total;
   } else {
-    ONNXPACK_TRY(auto folder, FolderOutput::start(*environment.files, request.output, request.overwrite));
+    ONNXPACK_TRY(auto folder,
+                 FolderOutput::start(*environment.files, request.output, request.overwrite));
     for (const Item& item : items) {
-      ONNXPACK_CHECK(folder.write(item.name, *item.source, item.sha256, environment.cancel, progress));
+      ONNXPACK_CHECK(
+          folder.write(item.name, *item.source, item.sha256, environment.cancel, progress));
       report.bytes += item.source->size();
     }
     report.files = folder.names();
@@ -144,8 +165,8 @@ Result<ExtractReport> extract(const Environment& environment, const PackageFile&
 
 namespace {
 
-Status materialise(const Environment& environment, const PackageFile& package, const std::set<std::string>& members,
-                   const std::filesystem::path& root) {
+Status materialise(const Environment& environment, const PackageFile& package,
+                   const std::set<std::string>& members, const std::filesystem::path& root) {
   for (const auto& member : members) {
     ONNXPACK_TRY(const archive::Entry* entry, package.entry(member));
     auto path = root / member;
@@ -162,12 +183,13 @@ Status materialise(const Environment& environment, const PackageFile& package, c
 
 }  // namespace
 
-Status materialise_variant(const Environment& environment, const PackageFile& package, const manifest::Variant& variant,
-                           const std::filesystem::path& root) {
+Status materialise_variant(const Environment& environment, const PackageFile& package,
+                           const manifest::Variant& variant, const std::filesystem::path& root) {
   return materialise(environment, package, members_of(package.manifest(), variant), root);
 }
 
-Status materialise_component(const Environment& environment, const PackageFile& package, const manifest::Component& component,
+Status materialise_component(const Environment& environment, const PackageFile& package,
+                             const manifest::Component& component,
                              const std::filesystem::path& root) {
   return materialise(environment, package, members_of(component), root);
 }

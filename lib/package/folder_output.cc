@@ -11,8 +11,9 @@ namespace {
 
 enum class Durable { no, yes };
 
-Status write_file(io::FileSystem& files, const std::filesystem::path& path, const io::ReadableFile& source,
-                  std::string_view sha256, io::Overwrite overwrite, Durable durable, const CancelFlag* cancel,
+Status write_file(io::FileSystem& files, const std::filesystem::path& path,
+                  const io::ReadableFile& source, std::string_view sha256, io::Overwrite overwrite,
+                  Durable durable, const CancelFlag* cancel,
                   const std::function<void(std::uint64_t)>& progress) {
   ONNXPACK_TRY(auto file, files.create(path));
   crypto::Sha256 hasher;
@@ -28,8 +29,9 @@ Status write_file(io::FileSystem& files, const std::filesystem::path& path, cons
   if (!sha256.empty()) {
     std::string found = hasher.finish().hex();
     if (found != sha256) {
-      return fail(ErrorKind::untrusted, fmt::format("{}: SHA-256 is {}, the manifest says {}", printable(source.path().string()),
-                                                    found, sha256),
+      return fail(ErrorKind::untrusted,
+                  fmt::format("{}: SHA-256 is {}, the manifest says {}",
+                              printable(source.path().string()), found, sha256),
                   "the package is damaged; fetch it again");
     }
   }
@@ -43,41 +45,49 @@ bool is_empty_folder(io::FileSystem& files, const std::filesystem::path& path) {
 
 }  // namespace
 
-Status write_checked(io::FileSystem& files, const std::filesystem::path& path, const io::ReadableFile& source,
-                     std::string_view sha256, io::Overwrite overwrite, const CancelFlag* cancel,
+Status write_checked(io::FileSystem& files, const std::filesystem::path& path,
+                     const io::ReadableFile& source, std::string_view sha256,
+                     io::Overwrite overwrite, const CancelFlag* cancel,
                      const std::function<void(std::uint64_t)>& progress) {
   return write_file(files, path, source, sha256, overwrite, Durable::yes, cancel, progress);
 }
 
-Result<FolderOutput> FolderOutput::start(io::FileSystem& files, const std::filesystem::path& output, bool overwrite) {
+Result<FolderOutput> FolderOutput::start(io::FileSystem& files, const std::filesystem::path& output,
+                                         bool overwrite) {
   FolderOutput out(files, output);
   auto there = files.status(output);
   if (there && there->type != io::EntryType::directory) {
-    return fail(ErrorKind::already_exists, fmt::format("{} exists and is no folder", printable(output.string())),
+    return fail(ErrorKind::already_exists,
+                fmt::format("{} exists and is no folder", printable(output.string())),
                 "choose another name with -o");
   }
   if (there && !is_empty_folder(files, output)) {
     if (!overwrite) {
-      return fail(ErrorKind::already_exists, fmt::format("the folder {} is not empty", printable(output.string())),
+      return fail(ErrorKind::already_exists,
+                  fmt::format("the folder {} is not empty", printable(output.string())),
                   "use --force to write into it, or choose another name with -o");
     }
     return out;
   }
   // A trailing slash would make the temporary folder a child of the one that it replaces.
   std::filesystem::path plain = output.has_filename() ? output : output.parent_path();
-  if (plain.filename() == "." || plain.filename() == "..") plain = std::filesystem::absolute(plain).lexically_normal();
+  if (plain.filename() == "." || plain.filename() == "..")
+    plain = std::filesystem::absolute(plain).lexically_normal();
   out.output_ = plain;
-  ONNXPACK_TRY(auto beside, io::TemporaryDirectory::create(files, "." + plain.filename().string() + ".onnxpack-", plain));
+  ONNXPACK_TRY(auto beside, io::TemporaryDirectory::create(
+                                files, "." + plain.filename().string() + ".onnxpack-", plain));
   out.beside_ = std::move(beside);
   return out;
 }
 
-Status FolderOutput::write(std::string_view name, const io::ReadableFile& source, std::string_view sha256,
-                           const CancelFlag* cancel, const std::function<void(std::uint64_t)>& progress) {
+Status FolderOutput::write(std::string_view name, const io::ReadableFile& source,
+                           std::string_view sha256, const CancelFlag* cancel,
+                           const std::function<void(std::uint64_t)>& progress) {
   const std::filesystem::path& root = beside_ ? beside_->path() : output_;
   ONNXPACK_TRY(auto path, io::join_beneath(root, name));
   ONNXPACK_CHECK(files_->make_directories(path.parent_path()));
-  ONNXPACK_CHECK(write_file(*files_, path, source, sha256, io::Overwrite::yes, Durable::no, cancel, progress));
+  ONNXPACK_CHECK(
+      write_file(*files_, path, source, sha256, io::Overwrite::yes, Durable::no, cancel, progress));
   names_.emplace_back(name);
   return {};
 }

@@ -1,4 +1,5 @@
-// Inputs for a verification: files as given, ONNX test data sets, or seeded ones from the signature.
+// Inputs for a verification: files as given, ONNX test data sets, or seeded ones from the
+// signature.
 #pragma once
 
 #include <map>
@@ -18,11 +19,14 @@ struct InputSet {
   bool generated = false;
 };
 
-// One set per test data set, or one of files and generated tensors. `fixed` shapes are those of a variant compiled for them: generated
-// tensors take them, given ones keep theirs. Errors: invalid_argument (an input that the model has not, a type or rank that does not fit),
-// unsupported (strings, sequences), corrupt (the file), io.
-Result<std::vector<InputSet>> make_inputs(const Environment& environment, const PackageFile& package,
-                                          const manifest::Component& component, const InputSource& source, const Shapes& fixed);
+// One set per test data set, or one of files and generated tensors. `fixed` shapes are those of a
+// variant compiled for them: generated tensors take them, given ones keep theirs. Errors:
+// invalid_argument (an input that the model has not, a type or rank that does not fit), unsupported
+// (strings, sequences), corrupt (the file), io.
+Result<std::vector<InputSet>> make_inputs(const Environment& environment,
+                                          const PackageFile& package,
+                                          const manifest::Component& component,
+                                          const InputSource& source, const Shapes& fixed);
 
 // Which input of the set contradicts the fixed shapes, or nothing.
 std::string shape_conflict(const InputSet& set, const Shapes& fixed);

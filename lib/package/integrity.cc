@@ -10,13 +10,16 @@
 namespace onnxpack::package {
 namespace {
 
-// What stops a verification is the world (a broken disk, Ctrl-C); what is wrong with the bytes is a finding.
+// What stops a verification is the world (a broken disk, Ctrl-C); what is wrong with the bytes is a
+// finding.
 bool is_finding(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::io:
     case ErrorKind::cancelled:
-    case ErrorKind::internal: return false;
-    default: return true;
+    case ErrorKind::internal:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -33,20 +36,24 @@ Status record(VerifyReport& report, std::string name, Check&& check) {
   return {};
 }
 
-Status check_chunks(const PackageFile& package, const manifest::Member& member, const crypto::ContentHashes& hashes) {
+Status check_chunks(const PackageFile& package, const manifest::Member& member,
+                    const crypto::ContentHashes& hashes) {
   if (member.chunk_digests.empty()) return {};
   // An absent list cannot be compared, and nothing is lost: the whole digest covers the same bytes.
   if (!package.holds(member.chunk_digests)) return {};
   ONNXPACK_TRY(Bytes packed, package.read_member(member.chunk_digests, std::uint64_t{1} << 30));
   if (packed != crypto::pack_digests(hashes.chunks)) {
-    return fail(ErrorKind::untrusted, fmt::format("{} does not fit the content of {}", member.chunk_digests, member.name));
+    return fail(ErrorKind::untrusted, fmt::format("{} does not fit the content of {}",
+                                                  member.chunk_digests, member.name));
   }
   return {};
 }
 
-Result<std::string> check_member(const Environment& environment, const PackageFile& package, const archive::Entry& entry,
-                                 VerifyReport& report) {
-  auto progress = [&](std::uint64_t done) { environment.watcher->advanced("hash", report.bytes_hashed + done); };
+Result<std::string> check_member(const Environment& environment, const PackageFile& package,
+                                 const archive::Entry& entry, VerifyReport& report) {
+  auto progress = [&](std::uint64_t done) {
+    environment.watcher->advanced("hash", report.bytes_hashed + done);
+  };
   ONNXPACK_TRY(auto hashes, package.archive().hash(entry, environment.cancel, progress));
   report.bytes_hashed += entry.size;
   const manifest::Member* member = package.manifest().find_member(entry.name);
@@ -58,63 +65,79 @@ Result<std::string> check_member(const Environment& environment, const PackageFi
   }
   std::string found = hashes.sha256.hex();
   if (found != expected) {
-    return fail(ErrorKind::untrusted, fmt::format("SHA-256 is {}, {} says {}", found, manifest_name, expected));
+    return fail(ErrorKind::untrusted,
+                fmt::format("SHA-256 is {}, {} says {}", found, manifest_name, expected));
   }
   if (member != nullptr) ONNXPACK_CHECK(check_chunks(package, *member, hashes));
   return fmt::format("{}, SHA-256 {}", human_size(entry.size), found.substr(0, 12));
 }
 
-Status check_members(const Environment& environment, const PackageFile& package, VerifyReport& report) {
+Status check_members(const Environment& environment, const PackageFile& package,
+                     VerifyReport& report) {
   environment.watcher->started("hash", package.file_size());
   for (const auto& entry : package.archive().entries()) {
     if (entry.name == manifest_name || entry.name == layout_name) continue;
-    ONNXPACK_CHECK(record(report, entry.name, [&] { return check_member(environment, package, entry, report); }));
+    ONNXPACK_CHECK(record(report, entry.name,
+                          [&] { return check_member(environment, package, entry, report); }));
   }
   for (const auto& member : package.manifest().members) {
     if (!package.holds(member.name)) {
-      report.integrity.push_back({member.name, CheckStatus::absent, "not in this package: dropped by select"});
+      report.integrity.push_back(
+          {member.name, CheckStatus::absent, "not in this package: dropped by select"});
     }
   }
   environment.watcher->finished("hash", human_size(report.bytes_hashed));
   return {};
 }
 
-Result<std::string> check_original(const Environment& environment, const PackageFile& package, const manifest::Component& component) {
+Result<std::string> check_original(const Environment& environment, const PackageFile& package,
+                                   const manifest::Component& component) {
   ONNXPACK_TRY(auto packaged, package.open_member(component.model));
   ONNXPACK_TRY(auto splice, model::strip(*packaged));
   auto original = model::splice_view(packaged, std::move(splice));
   ONNXPACK_TRY(auto digest, crypto::sha256_file(*original, environment.cancel));
   if (digest.hex() != component.original.sha256 || original->size() != component.original.size) {
-    return fail(ErrorKind::untrusted, fmt::format("without annotations it is {} bytes with SHA-256 {}; {} says {} bytes with {}",
-                                                  original->size(), digest.hex(), manifest_name, component.original.size,
-                                                  component.original.sha256));
+    return fail(
+        ErrorKind::untrusted,
+        fmt::format("without annotations it is {} bytes with SHA-256 {}; {} says {} bytes with {}",
+                    original->size(), digest.hex(), manifest_name, component.original.size,
+                    component.original.sha256));
   }
   return fmt::format("{} comes back byte for byte", component.original.file_name);
 }
 
-Result<std::string> check_scopes(const Environment& environment, const PackageFile& package, const manifest::Component& component) {
+Result<std::string> check_scopes(const Environment& environment, const PackageFile& package,
+                                 const manifest::Component& component) {
   auto files = package_file_system(package);
   ONNXPACK_TRY(auto model, model::ModelFile::open(*files, component.model));
   for (const auto& scope : component.scopes) {
     if (scope.name != model::whole_graph_name) {
-      return fail(ErrorKind::unsupported, fmt::format("scope {} is a part of the graph, which this version cannot check", printable(scope.name)));
+      return fail(ErrorKind::unsupported,
+                  fmt::format("scope {} is a part of the graph, which this version cannot check",
+                              printable(scope.name)));
     }
-    ONNXPACK_TRY(auto found, model::whole_graph_scope(model, {.threads = 2, .cancel = environment.cancel}));
+    ONNXPACK_TRY(auto found,
+                 model::whole_graph_scope(model, {.threads = 2, .cancel = environment.cancel}));
     if (found.digest != scope.digest) {
-      return fail(ErrorKind::untrusted, fmt::format("scope {} has digest {}, {} says {}", scope.name, found.digest, manifest_name, scope.digest));
+      return fail(ErrorKind::untrusted,
+                  fmt::format("scope {} has digest {}, {} says {}", scope.name, found.digest,
+                              manifest_name, scope.digest));
     }
   }
-  return fmt::format("{} {} match", component.scopes.size(), component.scopes.size() == 1 ? "scope digest" : "scope digests");
+  return fmt::format("{} {} match", component.scopes.size(),
+                     component.scopes.size() == 1 ? "scope digest" : "scope digests");
 }
 
 }  // namespace
 
-Status check_integrity(const Environment& environment, const PackageFile& package, VerifyReport& report) {
+Status check_integrity(const Environment& environment, const PackageFile& package,
+                       VerifyReport& report) {
   ONNXPACK_CHECK(record(report, "container", [&]() -> Result<std::string> {
     ONNXPACK_CHECK(package.archive().check_local_headers(environment.cancel));
     return fmt::format("{} members, no gaps, no overlaps", package.archive().entries().size());
   }));
-  report.integrity.push_back({"manifest", CheckStatus::passed, fmt::format("package id {}", package.id())});
+  report.integrity.push_back(
+      {"manifest", CheckStatus::passed, fmt::format("package id {}", package.id())});
   ONNXPACK_CHECK(check_members(environment, package, report));
   for (const auto& component : package.manifest().components) {
     if (!package.holds(component.model)) continue;

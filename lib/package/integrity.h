@@ -5,7 +5,9 @@
 
 namespace onnxpack::package {
 
-// Appends to report.integrity and sums report.bytes_hashed. Damage is a failed check; errors: cancelled, io.
-Status check_integrity(const Environment& environment, const PackageFile& package, VerifyReport& report);
+// Appends to report.integrity and sums report.bytes_hashed. Damage is a failed check; errors:
+// cancelled, io.
+Status check_integrity(const Environment& environment, const PackageFile& package,
+                       VerifyReport& report);
 
 }  // namespace onnxpack::package

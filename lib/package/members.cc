@@ -8,7 +8,8 @@ std::set<std::string> members_of(const manifest::Component& component) {
   return out;
 }
 
-std::set<std::string> members_of(const manifest::Manifest& manifest, const manifest::Variant& variant) {
+std::set<std::string> members_of(const manifest::Manifest& manifest,
+                                 const manifest::Variant& variant) {
   std::set<std::string> out;
   for (const auto& partition : variant.partitions) {
     for (const auto& blob : partition.blobs) out.insert(blob.member);
@@ -21,7 +22,8 @@ std::set<std::string> members_of(const manifest::Manifest& manifest, const manif
 
 void add_chunk_digests(const manifest::Manifest& manifest, std::set<std::string>& names) {
   for (const auto& member : manifest.members) {
-    if (!member.chunk_digests.empty() && names.contains(member.name)) names.insert(member.chunk_digests);
+    if (!member.chunk_digests.empty() && names.contains(member.name))
+      names.insert(member.chunk_digests);
   }
 }
 

@@ -11,7 +11,8 @@ namespace onnxpack::package {
 // The annotated model and its external data.
 std::set<std::string> members_of(const manifest::Component& component);
 // A variant's blobs and what they refer to outside of them.
-std::set<std::string> members_of(const manifest::Manifest& manifest, const manifest::Variant& variant);
+std::set<std::string> members_of(const manifest::Manifest& manifest,
+                                 const manifest::Variant& variant);
 // Adds, for every member in `names`, the one that holds its chunk digests.
 void add_chunk_digests(const manifest::Manifest& manifest, std::set<std::string>& names);
 

@@ -21,15 +21,19 @@ Status check_index_position(const archive::ArchiveReader& archive) {
                entries[entries.size() - 2].name == layout_name;
   if (right) return {};
   if (archive.find(manifest_name) == nullptr) {
-    return fail(ErrorKind::corrupt, fmt::format("this zip archive has no {}, so it is no onnx-pack package", manifest_name),
-                "build one with `onnx-pack build MODEL --target ... -o OUT.onnxpkg`");
+    return fail(
+        ErrorKind::corrupt,
+        fmt::format("this zip archive has no {}, so it is no onnx-pack package", manifest_name),
+        "build one with `onnx-pack build MODEL --target ... -o OUT.onnxpkg`");
   }
-  return fail(ErrorKind::corrupt,
-              fmt::format("the last two members must be {} and {}; found {}", layout_name, manifest_name,
-                          entries.empty() ? "none" : printable(entries.back().name)));
+  return fail(
+      ErrorKind::corrupt,
+      fmt::format("the last two members must be {} and {}; found {}", layout_name, manifest_name,
+                  entries.empty() ? "none" : printable(entries.back().name)));
 }
 
-// Container, layout and manifest must speak of the same members, or two readers would see two packages.
+// Container, layout and manifest must speak of the same members, or two readers would see two
+// packages.
 Status check_container(const archive::ArchiveReader& archive, const manifest::Manifest& manifest,
                        const manifest::Layout& layout) {
   std::set<std::string_view> stored;
@@ -39,20 +43,23 @@ Status check_container(const archive::ArchiveReader& archive, const manifest::Ma
   for (const archive::Entry& entry : archive.entries()) {
     if (entry.name == manifest_name || entry.name == layout_name) continue;
     if (!stored.contains(entry.name)) {
-      return fail(ErrorKind::corrupt, fmt::format("{}: is in the container, but {} does not list it as stored",
-                                                  printable(entry.name), layout_name));
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: is in the container, but {} does not list it as stored",
+                              printable(entry.name), layout_name));
     }
   }
   for (const auto& member : manifest.members) {
     if (!stored.contains(member.name)) continue;
     const archive::Entry* entry = archive.find(member.name);
     if (entry == nullptr) {
-      return fail(ErrorKind::corrupt, fmt::format("{}: {} lists it as stored, but the container does not hold it",
-                                                  printable(member.name), layout_name));
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: {} lists it as stored, but the container does not hold it",
+                              printable(member.name), layout_name));
     }
     if (entry->size != member.size) {
-      return fail(ErrorKind::corrupt, fmt::format("{}: {} bytes in the container, {} in {}", printable(member.name),
-                                                  entry->size, member.size, manifest_name));
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: {} bytes in the container, {} in {}", printable(member.name),
+                              entry->size, member.size, manifest_name));
     }
   }
   return {};
@@ -80,22 +87,28 @@ Result<PackageFile> PackageFile::open(io::FileSystem& files, const std::filesyst
   return in(read(), printable(path.string()));
 }
 
-bool PackageFile::holds(std::string_view member) const { return archive_.find(member) != nullptr; }
+bool PackageFile::holds(std::string_view member) const {
+  return archive_.find(member) != nullptr;
+}
 
 Result<const archive::Entry*> PackageFile::entry(std::string_view member) const {
   if (const archive::Entry* found = archive_.find(member)) return found;
   if (manifest_.find_member(member) != nullptr) {
-    return fail(ErrorKind::not_found,
-                fmt::format("{}: {}: this package was slimmed and no longer holds this member", printable(path_.string()),
-                            printable(member)),
-                fmt::format("take it from the full package with the same id ({})", id_.substr(0, 12)));
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("{}: {}: this package was slimmed and no longer holds this member",
+                    printable(path_.string()), printable(member)),
+        fmt::format("take it from the full package with the same id ({})", id_.substr(0, 12)));
   }
-  return fail(ErrorKind::not_found, fmt::format("{}: no member {}", printable(path_.string()), printable(member)));
+  return fail(ErrorKind::not_found,
+              fmt::format("{}: no member {}", printable(path_.string()), printable(member)));
 }
 
-Result<std::shared_ptr<const io::ReadableFile>> PackageFile::open_member(std::string_view member) const {
+Result<std::shared_ptr<const io::ReadableFile>> PackageFile::open_member(
+    std::string_view member) const {
   ONNXPACK_TRY(const archive::Entry* found, entry(member));
-  return in(archive_.open_entry(*found), fmt::format("{}: {}", printable(path_.string()), printable(member)));
+  return in(archive_.open_entry(*found),
+            fmt::format("{}: {}", printable(path_.string()), printable(member)));
 }
 
 Result<Bytes> PackageFile::read_member(std::string_view member, std::uint64_t limit) const {
@@ -103,8 +116,10 @@ Result<Bytes> PackageFile::read_member(std::string_view member, std::uint64_t li
   ONNXPACK_TRY(Bytes out, in(archive_.read(*found, limit), printable(path_.string())));
   const manifest::Member* listed = manifest_.find_member(member);
   if (listed != nullptr && crypto::sha256(out).hex() != listed->sha256) {
-    return fail(ErrorKind::untrusted, fmt::format("{}: {}: SHA-256 is {}, {} says {}", printable(path_.string()),
-                                                  printable(member), crypto::sha256(out).hex(), manifest_name, listed->sha256));
+    return fail(
+        ErrorKind::untrusted,
+        fmt::format("{}: {}: SHA-256 is {}, {} says {}", printable(path_.string()),
+                    printable(member), crypto::sha256(out).hex(), manifest_name, listed->sha256));
   }
   return out;
 }
@@ -114,7 +129,8 @@ bool looks_like_package(io::FileSystem& files, const std::filesystem::path& path
   if (!file) return false;
   std::array<std::byte, 4> head{};
   if (!(*file)->read_at(0, head)) return false;
-  // A local file header: no protobuf message starts with 'P' 'K' as ModelProto (field 10, wire type 0 then field 9, type 3 is a group).
+  // A local file header: no protobuf message starts with 'P' 'K' as ModelProto (field 10, wire type
+  // 0 then field 9, type 3 is a group).
   return as_text(head) == std::string_view("PK\x03\x04", 4);
 }
 

@@ -12,10 +12,13 @@ namespace {
 // A member behind FileSystem's unique_ptr.
 class MemberFile final : public io::ReadableFile {
  public:
-  MemberFile(std::shared_ptr<const io::ReadableFile> file, io::fs::path path) : file_(std::move(file)), path_(std::move(path)) {}
+  MemberFile(std::shared_ptr<const io::ReadableFile> file, io::fs::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
   std::uint64_t size() const override { return file_->size(); }
   const io::fs::path& path() const override { return path_; }
-  Status read_at(std::uint64_t offset, std::span<std::byte> out) const override { return file_->read_at(offset, out); }
+  Status read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    return file_->read_at(offset, out);
+  }
 
  private:
   std::shared_ptr<const io::ReadableFile> file_;
@@ -31,14 +34,17 @@ class PackageFileSystem final : public io::FileSystem {
     return std::make_unique<MemberFile>(std::move(member), path);
   }
   Result<io::Entry> status(const io::fs::path& path) override {
-    if (const auto* entry = package_->archive().find(name(path))) return io::Entry{io::EntryType::file, entry->size};
+    if (const auto* entry = package_->archive().find(name(path)))
+      return io::Entry{io::EntryType::file, entry->size};
     std::string folder = name(path);
     if (folder.empty()) return io::Entry{io::EntryType::directory, 0};
     folder += '/';
     for (const auto& entry : package_->archive().entries()) {
       if (entry.name.starts_with(folder)) return io::Entry{io::EntryType::directory, 0};
     }
-    return fail(ErrorKind::not_found, fmt::format("{}: no member {}", printable(package_->path().string()), printable(name(path))));
+    return fail(ErrorKind::not_found,
+                fmt::format("{}: no member {}", printable(package_->path().string()),
+                            printable(name(path))));
   }
   Result<std::vector<std::string>> list(const io::fs::path& directory) override {
     std::string prefix = name(directory);
@@ -51,11 +57,15 @@ class PackageFileSystem final : public io::FileSystem {
     }
     return std::vector<std::string>(out.begin(), out.end());
   }
-  Result<std::unique_ptr<io::WritableFile>> create(const io::fs::path&) override { return read_only(); }
+  Result<std::unique_ptr<io::WritableFile>> create(const io::fs::path&) override {
+    return read_only();
+  }
   Status make_directories(const io::fs::path&) override { return read_only(); }
   Status remove_all(const io::fs::path&) override { return read_only(); }
   Status rename(const io::fs::path&, const io::fs::path&) override { return read_only(); }
-  Result<io::fs::path> make_temporary_directory(const io::fs::path&, std::string_view) override { return read_only(); }
+  Result<io::fs::path> make_temporary_directory(const io::fs::path&, std::string_view) override {
+    return read_only();
+  }
 
  private:
   static std::string name(const io::fs::path& path) {
@@ -65,7 +75,8 @@ class PackageFileSystem final : public io::FileSystem {
     return out;
   }
   std::unexpected<Error> read_only() const {
-    return fail(ErrorKind::unsupported, fmt::format("{}: a package is read only", printable(package_->path().string())));
+    return fail(ErrorKind::unsupported,
+                fmt::format("{}: a package is read only", printable(package_->path().string())));
   }
   const PackageFile* package_;
 };

@@ -1,5 +1,5 @@
-// The members of a package as a read-only file system: "components/model/model.onnx" is a path. So whatever reads a model folder reads a
-// package as well, without extraction.
+// The members of a package as a read-only file system: "components/model/model.onnx" is a path. So
+// whatever reads a model folder reads a package as well, without extraction.
 #pragma once
 
 #include <memory>

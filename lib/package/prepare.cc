@@ -16,15 +16,18 @@ namespace {
 Status check_component_name(std::string_view name) {
   ONNXPACK_CHECK(io::check_relative_name(name));
   if (name.find('/') == std::string_view::npos) return {};
-  return fail(ErrorKind::invalid_argument, fmt::format("component name '{}' has a '/'", printable(name)));
+  return fail(ErrorKind::invalid_argument,
+              fmt::format("component name '{}' has a '/'", printable(name)));
 }
 
-Result<std::vector<manifest::ExternalData>> external_members(const std::string& folder, const model::ModelFile& model) {
+Result<std::vector<manifest::ExternalData>> external_members(const std::string& folder,
+                                                             const model::ModelFile& model) {
   std::vector<manifest::ExternalData> out;
   for (const auto& file : model.external_files()) {
     if (file.location == "model.onnx") {
       return fail(ErrorKind::unsupported,
-                  fmt::format("{}: its external data file is called model.onnx, which is what the model itself is called in a package",
+                  fmt::format("{}: its external data file is called model.onnx, which is what the "
+                              "model itself is called in a package",
                               printable(model.path().string())),
                   "rename the data file and the `location` entries that name it");
     }
@@ -38,7 +41,8 @@ struct Digests {
   model::Scope scope;
 };
 
-// Two passes that have nothing in common, on two threads: SHA-256 of the file, and the scope digest over all weights.
+// Two passes that have nothing in common, on two threads: SHA-256 of the file, and the scope digest
+// over all weights.
 Result<Digests> digest_model(const Environment& environment, const model::ModelFile& model) {
   auto scope = std::async(std::launch::async, [&] {
     return model::whole_graph_scope(model, {.threads = 1, .cancel = environment.cancel});
@@ -50,8 +54,10 @@ Result<Digests> digest_model(const Environment& environment, const model::ModelF
   return Digests{original->hex(), std::move(*scoped)};
 }
 
-void warn(const model::CheckReport& report, const std::string& model, std::vector<std::string>& warnings) {
-  for (const auto& unknown : report.unknown) warnings.push_back(fmt::format("{}: {}", model, unknown.message));
+void warn(const model::CheckReport& report, const std::string& model,
+          std::vector<std::string>& warnings) {
+  for (const auto& unknown : report.unknown)
+    warnings.push_back(fmt::format("{}: {}", model, unknown.message));
   for (const auto& text : report.warnings) warnings.push_back(fmt::format("{}: {}", model, text));
 }
 
@@ -81,31 +87,40 @@ manifest::ValueInfo to_manifest(const model::ValueInfo& value) {
   return out;
 }
 
-Result<PreparedComponent> prepare_component(const Environment& environment, const ComponentRequest& request,
+Result<PreparedComponent> prepare_component(const Environment& environment,
+                                            const ComponentRequest& request,
                                             std::vector<std::string>& warnings) {
   ONNXPACK_CHECK(check_component_name(request.name));
   std::string shown = printable(request.model.filename().string());
   std::string task = fmt::format("read {}", shown);
   environment.watcher->started(task, 0);
   environment.watcher->stage(task, "graph");
-  ONNXPACK_TRY(auto model, model::ModelFile::open(*environment.files, request.model, {.as = model::OpenAs::original}));
-  if (model.was_annotated()) warnings.push_back(fmt::format("{}: carried an older annotation, which was taken out", shown));
+  ONNXPACK_TRY(auto model, model::ModelFile::open(*environment.files, request.model,
+                                                  {.as = model::OpenAs::original}));
+  if (model.was_annotated())
+    warnings.push_back(fmt::format("{}: carried an older annotation, which was taken out", shown));
   environment.watcher->stage(task, "check");
   ONNXPACK_TRY(auto report, in(model::check(model), printable(request.model.string())));
   warn(report, shown, warnings);
   environment.watcher->stage(task, "hash");
-  ONNXPACK_TRY(auto digests, in(digest_model(environment, model), printable(request.model.string())));
+  ONNXPACK_TRY(auto digests,
+               in(digest_model(environment, model), printable(request.model.string())));
 
   std::string folder = fmt::format("components/{}/", request.name);
   manifest::Component description;
   description.name = request.name;
   description.model = folder + "model.onnx";
-  description.original = {request.model.filename().string(), std::string(model::strip_transformation), model.file().size(), digests.original};
+  description.original = {request.model.filename().string(),
+                          std::string(model::strip_transformation), model.file().size(),
+                          digests.original};
   ONNXPACK_TRY(description.external_data, external_members(folder, model));
   description.ir_version = model.ir_version();
-  for (const auto& import : model.opset_imports()) description.opset_imports[import.domain] = import.version;
-  description.producer = model.producer_version().empty() ? model.producer_name()
-                                                          : fmt::format("{} {}", model.producer_name(), model.producer_version());
+  for (const auto& import : model.opset_imports())
+    description.opset_imports[import.domain] = import.version;
+  description.producer =
+      model.producer_version().empty()
+          ? model.producer_name()
+          : fmt::format("{} {}", model.producer_name(), model.producer_version());
   description.inputs = to_manifest(model.inputs());
   description.outputs = to_manifest(model.outputs());
   description.scopes.push_back(to_manifest(digests.scope));
@@ -113,9 +128,11 @@ Result<PreparedComponent> prepare_component(const Environment& environment, cons
   std::vector<model::Scope> scopes;
   scopes.push_back(std::move(digests.scope));
   ONNXPACK_TRY(auto annotations, model::node_annotations(scopes));
-  ONNXPACK_TRY(auto annotated, in(model::AnnotatedModel::make(model, annotations), printable(request.model.string())));
+  ONNXPACK_TRY(auto annotated, in(model::AnnotatedModel::make(model, annotations),
+                                  printable(request.model.string())));
   environment.watcher->finished(task, human_size(model.file().size()));
-  return PreparedComponent{std::move(model), std::move(scopes), std::move(annotated), std::move(description)};
+  return PreparedComponent{std::move(model), std::move(scopes), std::move(annotated),
+                           std::move(description)};
 }
 
 }  // namespace onnxpack::package

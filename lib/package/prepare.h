@@ -20,8 +20,10 @@ struct PreparedComponent {
   manifest::Component description;  // complete: members, digests of original and scopes, signature
 };
 
-// Errors: as ModelFile::open, model::check, ...; cancelled. What a reader should know although it is no error goes to `warnings`.
-Result<PreparedComponent> prepare_component(const Environment& environment, const ComponentRequest& request,
+// Errors: as ModelFile::open, model::check, ...; cancelled. What a reader should know although it
+// is no error goes to `warnings`.
+Result<PreparedComponent> prepare_component(const Environment& environment,
+                                            const ComponentRequest& request,
                                             std::vector<std::string>& warnings);
 
 manifest::ValueInfo to_manifest(const model::ValueInfo& value);

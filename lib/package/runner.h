@@ -1,4 +1,5 @@
-// Runs the original graph or a variant on this machine, through the backend that knows how, in a folder laid out like the package.
+// Runs the original graph or a variant on this machine, through the backend that knows how, in a
+// folder laid out like the package.
 #pragma once
 
 #include <map>
@@ -40,13 +41,16 @@ struct RunResult {
 
 class Runner {
  public:
-  // Discovers the backends and makes the scratch folder; materialises a component or a variant when it is first run. Borrows both.
-  static Result<std::unique_ptr<Runner>> start(const Environment& environment, const PackageFile& package);
+  // Discovers the backends and makes the scratch folder; materialises a component or a variant when
+  // it is first run. Borrows both.
+  static Result<std::unique_ptr<Runner>> start(const Environment& environment,
+                                               const PackageFile& package);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // `variant` null: the original graph, through reference_backend. Errors: cancelled, io; what concerns the variant alone is in the result.
+  // `variant` null: the original graph, through reference_backend. Errors: cancelled, io; what
+  // concerns the variant alone is in the result.
   Result<RunResult> run(const manifest::Component& component, const manifest::Variant* variant,
                         const std::vector<tensor::NamedTensor>& inputs, const RunOptions& options);
 

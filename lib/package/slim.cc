@@ -12,14 +12,16 @@
 namespace onnxpack::package {
 namespace {
 
-Result<std::vector<ComponentSelection>> rank_components(const manifest::Manifest& manifest, select::Request request) {
+Result<std::vector<ComponentSelection>> rank_components(const manifest::Manifest& manifest,
+                                                        select::Request request) {
   std::optional<std::string> forced = std::exchange(request.forced_variant, std::nullopt);
   const manifest::Variant* forced_variant = forced ? manifest.find_variant(*forced) : nullptr;
   std::vector<ComponentSelection> out;
   for (const auto& component : manifest.components) {
     request.component = component.name;
     // An unknown name goes to rank(), which knows how to complain about it.
-    bool here = forced && (forced_variant == nullptr || forced_variant->component == component.name);
+    bool here =
+        forced && (forced_variant == nullptr || forced_variant->component == component.name);
     request.forced_variant = here ? forced : std::nullopt;
     ONNXPACK_TRY(auto selection, select::rank(manifest, request));
     out.push_back({component.name, std::move(selection)});
@@ -28,13 +30,15 @@ Result<std::vector<ComponentSelection>> rank_components(const manifest::Manifest
 }
 
 // Variants above the original graph, at most `keep` of each component.
-std::vector<const manifest::Variant*> kept_variants(const manifest::Manifest& manifest,
-                                                    const std::vector<ComponentSelection>& selections, std::size_t keep) {
+std::vector<const manifest::Variant*> kept_variants(
+    const manifest::Manifest& manifest, const std::vector<ComponentSelection>& selections,
+    std::size_t keep) {
   std::vector<const manifest::Variant*> out;
   for (const auto& [component, selection] : selections) {
     std::size_t count = 0;
     for (const auto& rung : selection.ladder) {
-      // What stands below the original would never be tried before it: carrying it costs and helps nobody.
+      // What stands below the original would never be tried before it: carrying it costs and helps
+      // nobody.
       if (rung.variant.empty() || count == keep) break;
       out.push_back(manifest.find_variant(rung.variant));
       ++count;
@@ -43,26 +47,32 @@ std::vector<const manifest::Variant*> kept_variants(const manifest::Manifest& ma
   return out;
 }
 
-Status copy_members(const Environment& environment, const PackageFile& package, const std::set<std::string>& keep,
-                    archive::ArchiveWriter& writer, bool verify) {
+Status copy_members(const Environment& environment, const PackageFile& package,
+                    const std::set<std::string>& keep, archive::ArchiveWriter& writer,
+                    bool verify) {
   std::uint64_t total = 0;
-  for (const auto& entry : package.archive().entries()) total += keep.contains(entry.name) ? entry.size : 0;
+  for (const auto& entry : package.archive().entries())
+    total += keep.contains(entry.name) ? entry.size : 0;
   std::uint64_t done = 0;
   environment.watcher->started("copy", total);
   for (const auto& entry : package.archive().entries()) {
     if (!keep.contains(entry.name)) continue;
-    archive::AddOptions options{environment.cancel, [&](std::uint64_t now) { environment.watcher->advanced("copy", done + now); }};
+    archive::AddOptions options{environment.cancel, [&](std::uint64_t now) {
+                                  environment.watcher->advanced("copy", done + now);
+                                }};
     const auto& source = package.archive().file();
     ONNXPACK_CHECK(package.archive().check_local_header(entry));
     if (verify) {
       ONNXPACK_TRY(auto added, writer.add(entry.name, source, entry.offset, entry.size, options));
       const manifest::Member* member = package.manifest().find_member(entry.name);
       if (member != nullptr && added.hashes.sha256.hex() != member->sha256) {
-        return fail(ErrorKind::untrusted, fmt::format("{}: SHA-256 is {}, {} says {}", printable(entry.name),
-                                                      added.hashes.sha256.hex(), manifest_name, member->sha256));
+        return fail(ErrorKind::untrusted,
+                    fmt::format("{}: SHA-256 is {}, {} says {}", printable(entry.name),
+                                added.hashes.sha256.hex(), manifest_name, member->sha256));
       }
     } else {
-      ONNXPACK_CHECK(writer.add_known(entry.name, source, entry.offset, entry.size, entry.crc32, options));
+      ONNXPACK_CHECK(
+          writer.add_known(entry.name, source, entry.offset, entry.size, entry.crc32, options));
     }
     done += entry.size;
   }
@@ -70,16 +80,19 @@ Status copy_members(const Environment& environment, const PackageFile& package, 
   return {};
 }
 
-Status write_slim(const Environment& environment, const PackageFile& package, const SlimRequest& request,
-                  const std::set<std::string>& keep, SlimReport& report) {
+Status write_slim(const Environment& environment, const PackageFile& package,
+                  const SlimRequest& request, const std::set<std::string>& keep,
+                  SlimReport& report) {
   if (request.overwrite == io::Overwrite::no && environment.files->exists(request.output)) {
-    return fail(ErrorKind::already_exists, fmt::format("{} exists", printable(request.output.string())),
+    return fail(ErrorKind::already_exists,
+                fmt::format("{} exists", printable(request.output.string())),
                 "use --force to replace it, or choose another name with -o");
   }
   ONNXPACK_TRY(auto output, environment.files->create(request.output));
   archive::ArchiveWriter writer(*output);
   auto write = [&]() -> Status {
-    ONNXPACK_CHECK(in(copy_members(environment, package, keep, writer, request.verify), printable(package.path().string())));
+    ONNXPACK_CHECK(in(copy_members(environment, package, keep, writer, request.verify),
+                      printable(package.path().string())));
     manifest::Layout layout = package.layout();
     for (auto& member : layout.members) {
       if (!keep.contains(member.name)) member.storage = manifest::Storage::absent;
@@ -98,7 +111,8 @@ Status write_slim(const Environment& environment, const PackageFile& package, co
 
 }  // namespace
 
-Result<SlimReport> select_package(const Environment& environment, const PackageFile& package, const SlimRequest& request) {
+Result<SlimReport> select_package(const Environment& environment, const PackageFile& package,
+                                  const SlimRequest& request) {
   const manifest::Manifest& manifest = package.manifest();
   SlimReport report;
   report.package_id = package.id();

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t max_target_file = std::uint64_t{1} << 20;
 
-bool looks_like_path(const std::string& text) { return text.ends_with(".json") || text.find('/') != std::string::npos; }
+bool looks_like_path(const std::string& text) {
+  return text.ends_with(".json") || text.find('/') != std::string::npos;
+}
 
 Result<target::Target> read_target_file(io::FileSystem& files, const std::filesystem::path& path) {
   ONNXPACK_TRY(std::string text, files.read_text(path, max_target_file));
@@ -32,7 +34,8 @@ Result<target::Target> resolve_target(const Environment& environment, const std:
   ONNXPACK_TRY(auto out, resolve());
   ONNXPACK_TRY(auto replaced, target::apply_overrides(out, environment.variables));
   for (const auto& feature : replaced) {
-    environment.watcher->warning(fmt::format("target {}: {} comes from the environment", out.name, feature));
+    environment.watcher->warning(
+        fmt::format("target {}: {} comes from the environment", out.name, feature));
   }
   return out;
 }

@@ -16,7 +16,8 @@
 namespace onnxpack::package {
 namespace {
 
-// The reference for one shape of inputs: several variants share it unless they were compiled for other shapes.
+// The reference for one shape of inputs: several variants share it unless they were compiled for
+// other shapes.
 struct Reference {
   Shapes fixed;
   std::vector<InputSet> inputs;
@@ -27,7 +28,9 @@ std::string digest_of(const std::vector<InputSet>& sets) {
   crypto::Sha256 hasher;
   for (const auto& set : sets) {
     for (const auto& input : set.tensors) {
-      hasher.update(as_bytes(fmt::format("{}:{}:{};", input.name, tensor::type_string(input.value.type), tensor::shape_string(input.value.shape))));
+      hasher.update(
+          as_bytes(fmt::format("{}:{}:{};", input.name, tensor::type_string(input.value.type),
+                               tensor::shape_string(input.value.shape))));
       hasher.update(input.value.data);
     }
   }
@@ -36,7 +39,8 @@ std::string digest_of(const std::vector<InputSet>& sets) {
 
 CheckStatus worse(CheckStatus a, CheckStatus b) {
   auto rank = [](CheckStatus s) {
-    constexpr std::array order = {CheckStatus::passed, CheckStatus::weak_input, CheckStatus::absent, CheckStatus::not_run, CheckStatus::failed};
+    constexpr std::array order = {CheckStatus::passed, CheckStatus::weak_input, CheckStatus::absent,
+                                  CheckStatus::not_run, CheckStatus::failed};
     return std::ranges::find(order, s) - order.begin();
   };
   return rank(a) >= rank(b) ? a : b;
@@ -44,23 +48,32 @@ CheckStatus worse(CheckStatus a, CheckStatus b) {
 
 CheckStatus to_status(tensor::Verdict verdict) {
   switch (verdict) {
-    case tensor::Verdict::passed: return CheckStatus::passed;
-    case tensor::Verdict::weak_input: return CheckStatus::weak_input;
-    case tensor::Verdict::failed: return CheckStatus::failed;
+    case tensor::Verdict::passed:
+      return CheckStatus::passed;
+    case tensor::Verdict::weak_input:
+      return CheckStatus::weak_input;
+    case tensor::Verdict::failed:
+      return CheckStatus::failed;
   }
   return CheckStatus::failed;
 }
 
 class ComponentVerifier {
  public:
-  ComponentVerifier(const Environment& environment, const PackageFile& package, const VerifyRequest& request, Runner& runner,
+  ComponentVerifier(const Environment& environment, const PackageFile& package,
+                    const VerifyRequest& request, Runner& runner,
                     const manifest::Component& component, VerifyReport& report)
-      : environment_(environment), package_(package), request_(request), runner_(runner), component_(component), report_(report) {}
+      : environment_(environment),
+        package_(package),
+        request_(request),
+        runner_(runner),
+        component_(component),
+        report_(report) {}
 
   // The original graph first: its numbers are what every variant is held against.
   Status run(const std::vector<const manifest::Variant*>& variants) {
     Shapes shapes = first_fixed_shapes(variants);
-    ONNXPACK_TRY(Reference* base, reference(shapes));
+    ONNXPACK_TRY(Reference * base, reference(shapes));
     add_original(*base);
     for (const manifest::Variant* variant : variants) ONNXPACK_CHECK(check(*variant, *base));
     report_.inputs_description = base->inputs.empty() ? "" : base->inputs[0].description;
@@ -69,8 +82,8 @@ class ComponentVerifier {
   const std::string& inputs_digest() const { return inputs_digest_; }
 
  private:
-  // Generated inputs take the shapes that some variant was compiled for, so that one reference run serves most. Shapes that the caller
-  // named win.
+  // Generated inputs take the shapes that some variant was compiled for, so that one reference run
+  // serves most. Shapes that the caller named win.
   Shapes first_fixed_shapes(const std::vector<const manifest::Variant*>& variants) const {
     Shapes out;
     for (const manifest::Variant* variant : variants) {
@@ -87,26 +100,38 @@ class ComponentVerifier {
       if (known.fixed == fixed) return &known;
     }
     Reference made{fixed, {}, {}};
-    ONNXPACK_TRY(made.inputs, make_inputs(environment_, package_, component_, request_.inputs, fixed));
+    ONNXPACK_TRY(made.inputs,
+                 make_inputs(environment_, package_, component_, request_.inputs, fixed));
     std::string task = fmt::format("run original graph of {}", component_.name);
     environment_.watcher->started(task, 0);
     for (const InputSet& set : made.inputs) {
       ONNXPACK_TRY(RunResult result, runner_.run(component_, nullptr, set.tensors, options()));
       made.results.push_back(std::move(result));
     }
-    environment_.watcher->finished(task, made.results[0].status == RunStatus::ran ? made.results[0].runtime : made.results[0].reason);
+    environment_.watcher->finished(task, made.results[0].status == RunStatus::ran
+                                             ? made.results[0].runtime
+                                             : made.results[0].reason);
     if (references_.empty()) inputs_digest_ = digest_of(made.inputs);
     references_.push_back(std::move(made));
     return &references_.back();
   }
 
-  RunOptions options() const { return {request_.warmup, std::max(1U, request_.runs), request_.threads}; }
+  RunOptions options() const {
+    return {request_.warmup, std::max(1U, request_.runs), request_.threads};
+  }
 
   void add_original(const Reference& base) {
-    VariantCheck check{.variant = "", .component = component_.name, .status = CheckStatus::passed, .reason = "the reference", .runtime = "", .outputs = {}, .latency = {}};
+    VariantCheck check{.variant = "",
+                       .component = component_.name,
+                       .status = CheckStatus::passed,
+                       .reason = "the reference",
+                       .runtime = "",
+                       .outputs = {},
+                       .latency = {}};
     for (const RunResult& result : base.results) {
       if (result.status != RunStatus::ran) {
-        check.status = result.status == RunStatus::failed ? CheckStatus::failed : CheckStatus::not_run;
+        check.status =
+            result.status == RunStatus::failed ? CheckStatus::failed : CheckStatus::not_run;
         check.reason = result.reason;
       }
       check.runtime = result.runtime;
@@ -116,7 +141,13 @@ class ComponentVerifier {
   }
 
   Status check(const manifest::Variant& variant, Reference& base) {
-    VariantCheck out{.variant = variant.name, .component = component_.name, .status = CheckStatus::not_run, .reason = "", .runtime = "", .outputs = {}, .latency = {}};
+    VariantCheck out{.variant = variant.name,
+                     .component = component_.name,
+                     .status = CheckStatus::not_run,
+                     .reason = "",
+                     .runtime = "",
+                     .outputs = {},
+                     .latency = {}};
     for (const auto& partition : variant.partitions) {
       for (const auto& blob : partition.blobs) {
         if (package_.holds(blob.member)) continue;
@@ -139,7 +170,8 @@ class ComponentVerifier {
       }
       ONNXPACK_TRY(held_against, reference(variant.fixed_shapes));
     }
-    ONNXPACK_TRY(auto precision, tensor::parse_precision(variant.precision.empty() ? "fp32" : variant.precision));
+    ONNXPACK_TRY(auto precision,
+                 tensor::parse_precision(variant.precision.empty() ? "fp32" : variant.precision));
     std::string task = fmt::format("run {}", variant.name);
     environment_.watcher->started(task, 0);
     out.status = CheckStatus::passed;
@@ -150,7 +182,8 @@ class ComponentVerifier {
         out.reason = fmt::format("the original graph did not run: {}", expected.reason);
         break;
       }
-      ONNXPACK_TRY(RunResult result, runner_.run(component_, &variant, held_against->inputs[i].tensors, options()));
+      ONNXPACK_TRY(RunResult result,
+                   runner_.run(component_, &variant, held_against->inputs[i].tensors, options()));
       note_run(result, out);
       if (result.status != RunStatus::ran) break;
       compare(expected, result, precision, out);
@@ -170,11 +203,13 @@ class ComponentVerifier {
     out.reason = result.reason;
   }
 
-  static void compare(const RunResult& expected, const RunResult& result, tensor::Precision precision, VariantCheck& out) {
+  static void compare(const RunResult& expected, const RunResult& result,
+                      tensor::Precision precision, VariantCheck& out) {
     auto comparisons = tensor::compare_all(expected.outputs, result.outputs, precision);
     out.status = worse(out.status, to_status(tensor::overall(comparisons)));
     for (auto& comparison : comparisons) {
-      if (comparison.verdict != tensor::Verdict::passed && to_status(comparison.verdict) == out.status) {
+      if (comparison.verdict != tensor::Verdict::passed &&
+          to_status(comparison.verdict) == out.status) {
         out.reason = fmt::format("output {}: {}", printable(comparison.name), comparison.reason);
       }
       out.outputs.push_back({comparison.name, std::move(comparison)});
@@ -197,21 +232,26 @@ Status check_names(const PackageFile& package, const std::vector<std::string>& n
   for (const auto& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     auto near = did_you_mean(name, known);
-    return fail(ErrorKind::not_found, fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
-                near ? fmt::format("did you mean '{}'?", *near) : "");
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
+        near ? fmt::format("did you mean '{}'?", *near) : "");
   }
   return {};
 }
 
-manifest::EvidenceEntry evidence_entry(const PackageFile& package, const VariantCheck& check, const std::string& inputs) {
+manifest::EvidenceEntry evidence_entry(const PackageFile& package, const VariantCheck& check,
+                                       const std::string& inputs) {
   manifest::EvidenceEntry out;
   out.component = check.component;
-  if (const auto* component = package.manifest().find_component(check.component)) out.component_sha256 = component->original.sha256;
+  if (const auto* component = package.manifest().find_component(check.component))
+    out.component_sha256 = component->original.sha256;
   out.variant = check.variant;
   if (const auto* variant = package.manifest().find_variant(check.variant)) {
     for (const auto& partition : variant->partitions) {
       for (const auto& blob : partition.blobs) {
-        if (const auto* member = package.manifest().find_member(blob.member)) out.blobs.push_back(member->sha256);
+        if (const auto* member = package.manifest().find_member(blob.member))
+          out.blobs.push_back(member->sha256);
       }
     }
   }
@@ -223,8 +263,9 @@ manifest::EvidenceEntry evidence_entry(const PackageFile& package, const Variant
   return out;
 }
 
-Status record(const Environment& environment, const PackageFile& package, const VerifyReport& report,
-              const std::map<std::string, std::string>& inputs, const std::filesystem::path& path) {
+Status record(const Environment& environment, const PackageFile& package,
+              const VerifyReport& report, const std::map<std::string, std::string>& inputs,
+              const std::filesystem::path& path) {
   manifest::Evidence evidence;
   evidence.package_id = package.id();
   ONNXPACK_TRY(evidence.device, host_target(environment));
@@ -233,34 +274,45 @@ Status record(const Environment& environment, const PackageFile& package, const 
     // Nothing was learnt about what is not here, and evidence is no place for that.
     if (check.status == CheckStatus::absent || check.status == CheckStatus::not_run) continue;
     auto digest = inputs.find(check.component);
-    evidence.entries.push_back(evidence_entry(package, check, digest == inputs.end() ? "" : digest->second));
+    evidence.entries.push_back(
+        evidence_entry(package, check, digest == inputs.end() ? "" : digest->second));
   }
-  return environment.files->write_text(path, json::canonical(manifest::to_json(evidence)), io::Overwrite::yes);
+  return environment.files->write_text(path, json::canonical(manifest::to_json(evidence)),
+                                       io::Overwrite::yes);
 }
 
 bool all_holds(const VerifyRequest& request, const VerifyReport& report) {
   auto bad = [&](CheckStatus status) {
     if (status == CheckStatus::failed) return true;
-    return request.require_verified && (status == CheckStatus::not_run || status == CheckStatus::weak_input);
+    return request.require_verified &&
+           (status == CheckStatus::not_run || status == CheckStatus::weak_input);
   };
-  bool integrity = std::ranges::none_of(report.integrity, [](const auto& check) { return check.status == CheckStatus::failed; });
-  return integrity && std::ranges::none_of(report.variants, [&](const auto& check) { return bad(check.status); });
+  bool integrity = std::ranges::none_of(
+      report.integrity, [](const auto& check) { return check.status == CheckStatus::failed; });
+  return integrity && std::ranges::none_of(report.variants,
+                                           [&](const auto& check) { return bad(check.status); });
 }
 
 }  // namespace
 
 std::string_view to_string(CheckStatus status) {
   switch (status) {
-    case CheckStatus::passed: return "passed";
-    case CheckStatus::failed: return "failed";
-    case CheckStatus::not_run: return "not-run";
-    case CheckStatus::weak_input: return "weak-input";
-    case CheckStatus::absent: return "absent";
+    case CheckStatus::passed:
+      return "passed";
+    case CheckStatus::failed:
+      return "failed";
+    case CheckStatus::not_run:
+      return "not-run";
+    case CheckStatus::weak_input:
+      return "weak-input";
+    case CheckStatus::absent:
+      return "absent";
   }
   return "failed";
 }
 
-Result<VerifyReport> verify(const Environment& environment, const PackageFile& package, const VerifyRequest& request) {
+Result<VerifyReport> verify(const Environment& environment, const PackageFile& package,
+                            const VerifyRequest& request) {
   VerifyReport report;
   report.package_id = package.id();
   ONNXPACK_CHECK(check_names(package, request.variants));
@@ -274,13 +326,20 @@ Result<VerifyReport> verify(const Environment& environment, const PackageFile& p
   for (const auto& component : package.manifest().components) {
     std::vector<const manifest::Variant*> variants;
     for (const auto& variant : package.manifest().variants) {
-      bool asked = request.variants.empty() || std::ranges::find(request.variants, variant.name) != request.variants.end();
+      bool asked = request.variants.empty() ||
+                   std::ranges::find(request.variants, variant.name) != request.variants.end();
       if (variant.component == component.name && asked) variants.push_back(&variant);
     }
     if (!package.holds(component.model)) {
       for (const auto* variant : variants) {
-        report.variants.push_back({variant->name, component.name, CheckStatus::not_run,
-                                   "the original graph is not in this package, so there is nothing to compare with", "", {}, {}});
+        report.variants.push_back(
+            {variant->name,
+             component.name,
+             CheckStatus::not_run,
+             "the original graph is not in this package, so there is nothing to compare with",
+             "",
+             {},
+             {}});
       }
       continue;
     }

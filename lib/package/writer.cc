@@ -1,5 +1,6 @@
-// Member order: components (model, then its external data), attachments, variants, digest lists, layout.json, manifest.json. The two index
-// entries stand last, beside the central directory, so that one read of the tail opens a package.
+// Member order: components (model, then its external data), attachments, variants, digest lists,
+// layout.json, manifest.json. The two index entries stand last, beside the central directory, so
+// that one read of the tail opens a package.
 #include "writer.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ namespace {
 
 class Writer {
  public:
-  Writer(const Environment& environment, io::WritableFile& output) : environment_(environment), archive_(output) {}
+  Writer(const Environment& environment, io::WritableFile& output)
+      : environment_(environment), archive_(output) {}
 
   archive::ArchiveWriter& archive() { return archive_; }
   std::vector<manifest::Member> take_members() { return std::move(members_); }
@@ -29,7 +31,8 @@ class Writer {
     return {};
   }
   Status add_file(const std::string& name, const io::ReadableFile& file) {
-    ONNXPACK_TRY(auto added, in(archive_.add(name, file, 0, file.size(), options()), printable(name)));
+    ONNXPACK_TRY(auto added,
+                 in(archive_.add(name, file, 0, file.size(), options()), printable(name)));
     note(name, std::move(added));
     return {};
   }
@@ -50,7 +53,8 @@ class Writer {
 
  private:
   archive::AddOptions options() {
-    return {environment_.cancel, [this](std::uint64_t now) { environment_.watcher->advanced("write", done_ + now); }};
+    return {environment_.cancel,
+            [this](std::uint64_t now) { environment_.watcher->advanced("write", done_ + now); }};
   }
   void note(const std::string& name, archive::MemberInfo added) {
     done_ += added.hashes.size;
@@ -65,8 +69,10 @@ class Writer {
   std::uint64_t done_ = 0;
 };
 
-// What model.onnx says of its scopes: for each, the variants that cover it with their compatibility hashes and blob digests.
-std::vector<model::TableScope> scope_table(const manifest::Component& component, const manifest::Manifest& manifest,
+// What model.onnx says of its scopes: for each, the variants that cover it with their compatibility
+// hashes and blob digests.
+std::vector<model::TableScope> scope_table(const manifest::Component& component,
+                                           const manifest::Manifest& manifest,
                                            const std::map<std::string, std::string>& blob_digests) {
   std::vector<model::TableScope> out;
   for (const auto& scope : component.scopes) {
@@ -75,8 +81,10 @@ std::vector<model::TableScope> scope_table(const manifest::Component& component,
       if (variant.component != component.name) continue;
       for (const auto& partition : variant.partitions) {
         if (partition.scope != scope.name) continue;
-        model::TableVariant entry{variant.name, variant.backend, variant.ep, variant.compatibility_hash, {}};
-        for (const auto& blob : partition.blobs) entry.blobs.push_back(blob_digests.at(blob.member));
+        model::TableVariant entry{
+            variant.name, variant.backend, variant.ep, variant.compatibility_hash, {}};
+        for (const auto& blob : partition.blobs)
+          entry.blobs.push_back(blob_digests.at(blob.member));
         row.variants.push_back(std::move(entry));
       }
     }
@@ -85,9 +93,11 @@ std::vector<model::TableScope> scope_table(const manifest::Component& component,
   return out;
 }
 
-Status write_component(Writer& writer, const PreparedComponent& component, const manifest::Manifest& manifest,
+Status write_component(Writer& writer, const PreparedComponent& component,
+                       const manifest::Manifest& manifest,
                        const std::map<std::string, std::string>& blob_digests) {
-  ONNXPACK_TRY(auto table, model::table_metadata(scope_table(component.description, manifest, blob_digests)));
+  ONNXPACK_TRY(auto table,
+               model::table_metadata(scope_table(component.description, manifest, blob_digests)));
   ONNXPACK_TRY(auto splice, component.annotated.with_table(table));
   std::vector<io::Segment> content;
   for (const auto& segment : splice.segments) {
@@ -106,20 +116,25 @@ Status write_component(Writer& writer, const PreparedComponent& component, const
   return {};
 }
 
-Status write_blobs(const Environment& environment, Writer& writer, const std::vector<BlobFile>& blobs) {
+Status write_blobs(const Environment& environment, Writer& writer,
+                   const std::vector<BlobFile>& blobs) {
   for (const BlobFile& blob : blobs) {
     ONNXPACK_TRY(auto file, environment.files->open(blob.path));
     ONNXPACK_CHECK(writer.add_file(blob.member, *file));
     if (writer.last().sha256 != blob.sha256) {
-      return fail(ErrorKind::untrusted, fmt::format("{}: changed after it was compiled: SHA-256 was {}, is {}", printable(blob.path.string()),
-                                                    blob.sha256, writer.last().sha256),
-                  "a backend process may still write to it, or the build cache was edited: run `onnx-pack cache verify`");
+      return fail(ErrorKind::untrusted,
+                  fmt::format("{}: changed after it was compiled: SHA-256 was {}, is {}",
+                              printable(blob.path.string()), blob.sha256, writer.last().sha256),
+                  "a backend process may still write to it, or the build cache was edited: run "
+                  "`onnx-pack cache verify`");
     }
   }
   return {};
 }
 
-std::uint64_t total_size(const Environment& environment, const std::vector<PreparedComponent>& components, const std::vector<BlobFile>& blobs) {
+std::uint64_t total_size(const Environment& environment,
+                         const std::vector<PreparedComponent>& components,
+                         const std::vector<BlobFile>& blobs) {
   std::uint64_t out = 0;
   for (const auto& component : components) {
     out += component.model.file().size();
@@ -134,9 +149,12 @@ std::uint64_t total_size(const Environment& environment, const std::vector<Prepa
 
 }  // namespace
 
-Result<WrittenPackage> write_package(const Environment& environment, const std::vector<PreparedComponent>& components,
-                                     const std::vector<AttachmentRequest>& attachments, const std::vector<BlobFile>& blobs,
-                                     manifest::Manifest manifest, const std::filesystem::path& output, io::Overwrite overwrite) {
+Result<WrittenPackage> write_package(const Environment& environment,
+                                     const std::vector<PreparedComponent>& components,
+                                     const std::vector<AttachmentRequest>& attachments,
+                                     const std::vector<BlobFile>& blobs,
+                                     manifest::Manifest manifest,
+                                     const std::filesystem::path& output, io::Overwrite overwrite) {
   std::map<std::string, std::string> blob_digests;
   for (const BlobFile& blob : blobs) blob_digests[blob.member] = blob.sha256;
 
@@ -145,7 +163,8 @@ Result<WrittenPackage> write_package(const Environment& environment, const std::
   Writer writer(environment, *file);
   WrittenPackage written;
   auto write = [&]() -> Status {
-    for (const auto& component : components) ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests));
+    for (const auto& component : components)
+      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests));
     for (const auto& attachment : attachments) {
       ONNXPACK_TRY(auto source, environment.files->open(attachment.file));
       ONNXPACK_CHECK(writer.add_file("attachments/" + attachment.name, *source));

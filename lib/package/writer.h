@@ -10,7 +10,8 @@
 
 namespace onnxpack::package {
 
-// A blob as a backend left it on the disk; its member is named by the variant that the manifest already holds.
+// A blob as a backend left it on the disk; its member is named by the variant that the manifest
+// already holds.
 struct BlobFile {
   std::string member;
   std::filesystem::path path;
@@ -22,9 +23,13 @@ struct WrittenPackage {
   std::uint64_t size = 0;
 };
 
-// `manifest` comes with everything but members. Errors: untrusted when a blob changed since it was hashed, io, cancelled.
-Result<WrittenPackage> write_package(const Environment& environment, const std::vector<PreparedComponent>& components,
-                                     const std::vector<AttachmentRequest>& attachments, const std::vector<BlobFile>& blobs,
-                                     manifest::Manifest manifest, const std::filesystem::path& output, io::Overwrite overwrite);
+// `manifest` comes with everything but members. Errors: untrusted when a blob changed since it was
+// hashed, io, cancelled.
+Result<WrittenPackage> write_package(const Environment& environment,
+                                     const std::vector<PreparedComponent>& components,
+                                     const std::vector<AttachmentRequest>& attachments,
+                                     const std::vector<BlobFile>& blobs,
+                                     manifest::Manifest manifest,
+                                     const std::filesystem::path& output, io::Overwrite overwrite);
 
 }  // namespace onnxpack::package

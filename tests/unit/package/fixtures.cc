@@ -104,7 +104,9 @@ void write_model(const std::filesystem::path& path, const ModelSpec& spec) {
   write_file(path.parent_path() / spec.external_location, data);
 }
 
-Folder::Folder() : directory_(io::TemporaryDirectory::create(io::real_file_system(), "onnxpack-test-").value()) {}
+Folder::Folder()
+    : directory_(io::TemporaryDirectory::create(io::real_file_system(), "onnxpack-test-").value()) {
+}
 
 Bytes read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -116,7 +118,8 @@ Bytes read_file(const std::filesystem::path& path) {
 void write_file(const std::filesystem::path& path, ByteView bytes) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 

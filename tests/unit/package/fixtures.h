@@ -15,12 +15,12 @@ namespace onnxpack::package::testing {
 
 struct ModelSpec {
   std::int64_t ir_version = 8;
-  std::uint64_t elements = 16;     // of the weight: y = x + w, float
-  std::string external_location;   // empty: weights inline
+  std::uint64_t elements = 16;    // of the weight: y = x + w, float
+  std::string external_location;  // empty: weights inline
   std::uint64_t external_offset = 0;
   std::string op_type = "Add";
   std::string domain;
-  float scale = 1.0F;              // w[i] = scale * i
+  float scale = 1.0F;  // w[i] = scale * i
 };
 
 // The .onnx bytes, and for external weights the data file's bytes.
@@ -32,7 +32,9 @@ void write_model(const std::filesystem::path& path, const ModelSpec& spec = {});
 class Folder {
  public:
   Folder();
-  std::filesystem::path operator/(const std::string& name) const { return directory_.path() / name; }
+  std::filesystem::path operator/(const std::string& name) const {
+    return directory_.path() / name;
+  }
   const std::filesystem::path& path() const { return directory_.path(); }
 
  private:

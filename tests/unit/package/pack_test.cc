@@ -20,7 +20,8 @@ BuildRequest pack_request(const std::filesystem::path& model, const std::filesys
   return request;
 }
 
-PackageFile pack(const Folder& folder, const ModelSpec& spec, const std::string& name = "p.onnxpkg") {
+PackageFile pack(const Folder& folder, const ModelSpec& spec,
+                 const std::string& name = "p.onnxpkg") {
   write_model(folder / "in/m.onnx", spec);
   auto report = build(quiet_environment(), pack_request(folder / "in/m.onnx", folder / name));
   REQUIRE(report);
@@ -39,14 +40,20 @@ const CheckStatus* find_status(const VerifyReport& report, const std::string& na
 
 }  // namespace
 
-TEST_CASE("the original comes back byte for byte, whatever the IR version and wherever the weights are") {
+TEST_CASE(
+    "the original comes back byte for byte, whatever the IR version and wherever the weights are") {
   auto ir = GENERATE(3, 7, 8, 10, 13, 14);
   auto external = GENERATE(false, true);
   Folder folder;
   // Past the 4 MiB chunk, so that digest lists take part.
-  ModelSpec spec{.ir_version = ir, .elements = 1300000, .external_location = external ? "data/w.bin" : "", .external_offset = 128};
+  ModelSpec spec{.ir_version = ir,
+                 .elements = 1300000,
+                 .external_location = external ? "data/w.bin" : "",
+                 .external_offset = 128};
   auto package = pack(folder, spec);
-  auto report = extract(quiet_environment(), package, {.what = ExtractWhat::original, .variant = "", .components = {}, .output = folder / "out"});
+  auto report = extract(
+      quiet_environment(), package,
+      {.what = ExtractWhat::original, .variant = "", .components = {}, .output = folder / "out"});
   REQUIRE(report);
   CHECK(read_file(folder / "out/m.onnx") == model_bytes(spec));
   if (external) CHECK(read_file(folder / "out/data/w.bin") == read_file(folder / "in/data/w.bin"));
@@ -89,14 +96,18 @@ TEST_CASE("packing a packaged model strips the older annotation first") {
   Folder folder;
   ModelSpec spec{.elements = 4};
   auto first = pack(folder, spec, "first.onnxpkg");
-  REQUIRE(extract(quiet_environment(), first, {.what = ExtractWhat::all, .variant = "", .components = {}, .output = folder / "tree"}));
-  auto request = pack_request(folder / "tree/components/model/model.onnx", folder / "second.onnxpkg");
+  REQUIRE(extract(
+      quiet_environment(), first,
+      {.what = ExtractWhat::all, .variant = "", .components = {}, .output = folder / "tree"}));
+  auto request =
+      pack_request(folder / "tree/components/model/model.onnx", folder / "second.onnxpkg");
   auto report = build(quiet_environment(), request);
   REQUIRE(report);
   CHECK(report->warnings.size() == 1);
   auto second = PackageFile::open(io::real_file_system(), folder / "second.onnxpkg");
   REQUIRE(second);
-  CHECK(second->manifest().components[0].original.sha256 == first.manifest().components[0].original.sha256);
+  CHECK(second->manifest().components[0].original.sha256 ==
+        first.manifest().components[0].original.sha256);
 }
 
 TEST_CASE("an existing output is not replaced unasked, and a failed build leaves nothing") {

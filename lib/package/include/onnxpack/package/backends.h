@@ -1,4 +1,5 @@
-// What is installed: backends found, shadowed, missing, and what they say of themselves. For `backends`, `doctor` and host targets.
+// What is installed: backends found, shadowed, missing, and what they say of themselves. For
+// `backends`, `doctor` and host targets.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 namespace onnxpack::package {
 
 struct BackendNeed {
-  std::string what;   // "onnxruntime library"
+  std::string what;  // "onnxruntime library"
   bool found = false;
   std::string where;  // path or version when found
   std::string hint;   // how to get it when not

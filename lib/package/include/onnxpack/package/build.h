@@ -28,18 +28,20 @@ struct AttachmentRequest {
   std::filesystem::path file;
 };
 
-// Shapes and options for compilers that need them; of the whole build, or of one target (which adds to and overrides the build's).
+// Shapes and options for compilers that need them; of the whole build, or of one target (which adds
+// to and overrides the build's).
 struct CompileSettings {
-  std::map<std::string, std::int64_t> free_dimensions;              // dimension name -> size
-  std::map<std::string, std::vector<std::int64_t>> input_shapes;    // input -> full shape
-  std::map<std::string, json::Object> backend_options;              // backend -> its options
+  std::map<std::string, std::int64_t> free_dimensions;            // dimension name -> size
+  std::map<std::string, std::vector<std::int64_t>> input_shapes;  // input -> full shape
+  std::map<std::string, json::Object> backend_options;            // backend -> its options
 };
 
 struct BuildRequest {
   std::vector<ComponentRequest> components;
   std::vector<AttachmentRequest> attachments;
   std::vector<target::Target> targets;
-  std::vector<std::string> backends;  // empty: every installed one that serves a target; {"none"}: pack the model alone
+  std::vector<std::string>
+      backends;  // empty: every installed one that serves a target; {"none"}: pack the model alone
   CompileSettings settings;
   std::map<std::string, CompileSettings> target_settings;  // target name -> its own
   manifest::PackageInfo info;
@@ -50,23 +52,24 @@ struct BuildRequest {
   unsigned jobs = 0;  // compilers at once; 0: by cores
   bool fail_fast = false;
   std::vector<std::string> allow_missing;  // targets that may be lost without exit code 6
-  double min_coverage = 0;                 // share of a component's nodes that a variant must cover, 0 to 1
-  bool dry_run = false;                    // plan only: nothing is compiled or written
+  double min_coverage = 0;  // share of a component's nodes that a variant must cover, 0 to 1
+  bool dry_run = false;     // plan only: nothing is compiled or written
   std::optional<std::chrono::seconds> compile_timeout;
   std::chrono::seconds heartbeat_timeout{120};
-  std::uint64_t memory_limit = 0;          // bytes of one compiler's process group; 0: none
+  std::uint64_t memory_limit = 0;  // bytes of one compiler's process group; 0: none
 };
 
 enum class JobStatus {
-  built,        // a variant is in the package
-  cached,       // the same, taken from the build cache
-  planned,      // dry run: would be compiled
-  no_gain,      // the backend says the original graph serves this target as well: nothing to ship, nothing lost
-  refused,      // the backend cannot compile this model for this target, and says why
-  failed,       // the compiler reported an error
-  crashed,      // ... or died, hung, ran out of its memory limit, or answered nonsense
-  low_coverage, // below --min-coverage
-  skipped,      // after --fail-fast
+  built,         // a variant is in the package
+  cached,        // the same, taken from the build cache
+  planned,       // dry run: would be compiled
+  no_gain,       // the backend says the original graph serves this target as well: nothing to ship,
+                 // nothing lost
+  refused,       // the backend cannot compile this model for this target, and says why
+  failed,        // the compiler reported an error
+  crashed,       // ... or died, hung, ran out of its memory limit, or answered nonsense
+  low_coverage,  // below --min-coverage
+  skipped,       // after --fail-fast
 };
 std::string_view to_string(JobStatus status);
 
@@ -87,22 +90,25 @@ struct JobReport {
 };
 
 struct BuildReport {
-  std::vector<JobReport> jobs;                 // by target as asked, then component, then backend
-  std::vector<std::string> unserved_targets;   // no installed backend compiles for them
-  std::vector<std::string> lost_targets;       // asked for, not in allow_missing, and without any variant (or no_gain answer)
-  std::vector<std::string> warnings;           // unknown operators, unused options, ...
-  std::string package_id;                      // empty on a dry run
+  std::vector<JobReport> jobs;                // by target as asked, then component, then backend
+  std::vector<std::string> unserved_targets;  // no installed backend compiles for them
+  std::vector<std::string>
+      lost_targets;  // asked for, not in allow_missing, and without any variant (or no_gain answer)
+  std::vector<std::string> warnings;  // unknown operators, unused options, ...
+  std::string package_id;             // empty on a dry run
   std::uint64_t package_size = 0;
-  std::uint64_t original_size = 0;             // models and external data as given
+  std::uint64_t original_size = 0;  // models and external data as given
   std::chrono::milliseconds duration{0};
 };
 
-// Writes `output` when everything but single targets went well; lost targets are in the report, and the package holds the others.
-// Errors: invalid_argument (names, options, shapes), not_found, corrupt (the model), already_exists, io, cancelled. On error nothing is written.
+// Writes `output` when everything but single targets went well; lost targets are in the report, and
+// the package holds the others. Errors: invalid_argument (names, options, shapes), not_found,
+// corrupt (the model), already_exists, io, cancelled. On error nothing is written.
 Result<BuildReport> build(const Environment& environment, const BuildRequest& request);
 
-// The build file (onnx-pack.json, schemas/build.schema.json): the same request as JSON; relative paths are beneath the file's folder.
-// Errors: corrupt with the field's path; not_found for unknown targets.
+// The build file (onnx-pack.json, schemas/build.schema.json): the same request as JSON; relative
+// paths are beneath the file's folder. Errors: corrupt with the field's path; not_found for unknown
+// targets.
 Result<BuildRequest> read_build_file(io::FileSystem& files, const std::filesystem::path& path);
 
 // A profile name, `host`, or a path to a JSON target. Errors: not_found with a suggestion, corrupt.

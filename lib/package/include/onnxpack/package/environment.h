@@ -1,4 +1,5 @@
-// What the verbs need of the world, as a value: files, variables, where backends and the cache live, who is watching.
+// What the verbs need of the world, as a value: files, variables, where backends and the cache
+// live, who is watching.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +14,14 @@
 
 namespace onnxpack::package {
 
-// Told what is going on while a verb works; called from several threads, one call at a time. Rendering is cli's business.
+// Told what is going on while a verb works; called from several threads, one call at a time.
+// Rendering is cli's business.
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  // One line of work that runs for a while, alone or beside others: "write model.onnxpkg", "x86-64-v3 openvino compile". `total` in bytes,
-  // 0 when not known. The same `task` may be started again with another total.
+  // One line of work that runs for a while, alone or beside others: "write model.onnxpkg",
+  // "x86-64-v3 openvino compile". `total` in bytes, 0 when not known. The same `task` may be
+  // started again with another total.
   virtual void started(std::string_view task, std::uint64_t total) = 0;
   virtual void advanced(std::string_view task, std::uint64_t done) = 0;
   virtual void stage(std::string_view task, std::string_view text) = 0;
@@ -29,7 +32,7 @@ Watcher& silent_watcher();
 
 struct Environment {
   io::FileSystem* files = &io::real_file_system();
-  const CancelFlag* cancel = nullptr;               // never null while a verb runs
+  const CancelFlag* cancel = nullptr;  // never null while a verb runs
   Watcher* watcher = &silent_watcher();
   std::map<std::string, std::string> variables;     // the process environment
   std::string version;                              // of onnx-pack

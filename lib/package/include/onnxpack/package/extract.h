@@ -1,4 +1,5 @@
-// extract: gives back the original byte for byte, the blobs of a variant, or a folder that ordinary ONNX tools open.
+// extract: gives back the original byte for byte, the blobs of a variant, or a folder that ordinary
+// ONNX tools open.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +21,11 @@ enum class ExtractWhat {
 
 struct ExtractRequest {
   ExtractWhat what = ExtractWhat::all;
-  std::string variant;               // for ExtractWhat::variant
+  std::string variant;                  // for ExtractWhat::variant
   std::vector<std::string> components;  // empty: all
-  std::filesystem::path output;      // a folder that is made (or is empty); for one original without external data also a file name
-  bool overwrite = false;            // replace files that are there
+  std::filesystem::path output;  // a folder that is made (or is empty); for one original without
+                                 // external data also a file name
+  bool overwrite = false;        // replace files that are there
 };
 
 struct ExtractReport {
@@ -31,15 +33,18 @@ struct ExtractReport {
   std::uint64_t bytes = 0;
 };
 
-// Every byte is checked against the manifest's digests before the output gets its name. Errors: untrusted, not_found (dropped by select),
-// already_exists, io, cancelled.
-Result<ExtractReport> extract(const Environment& environment, const PackageFile& package, const ExtractRequest& request);
+// Every byte is checked against the manifest's digests before the output gets its name. Errors:
+// untrusted, not_found (dropped by select), already_exists, io, cancelled.
+Result<ExtractReport> extract(const Environment& environment, const PackageFile& package,
+                              const ExtractRequest& request);
 
-// Writes what `variant` needs to run below `root`, laid out as in the package (blobs, and the members they refer to). Used by extract and verify.
-Status materialise_variant(const Environment& environment, const PackageFile& package, const manifest::Variant& variant,
-                           const std::filesystem::path& root);
+// Writes what `variant` needs to run below `root`, laid out as in the package (blobs, and the
+// members they refer to). Used by extract and verify.
+Status materialise_variant(const Environment& environment, const PackageFile& package,
+                           const manifest::Variant& variant, const std::filesystem::path& root);
 // The component's annotated model and its external data below `root`, laid out as in the package.
-Status materialise_component(const Environment& environment, const PackageFile& package, const manifest::Component& component,
+Status materialise_component(const Environment& environment, const PackageFile& package,
+                             const manifest::Component& component,
                              const std::filesystem::path& root);
 
 }  // namespace onnxpack::package

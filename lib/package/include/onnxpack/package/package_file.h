@@ -1,4 +1,5 @@
-// An opened package: container, layout and manifest, checked against each other. Opening reads the tail of the file only.
+// An opened package: container, layout and manifest, checked against each other. Opening reads the
+// tail of the file only.
 #pragma once
 
 #include <filesystem>
@@ -20,8 +21,8 @@ inline constexpr std::string_view layout_name = "layout.json";
 
 class PackageFile {
  public:
-  // Errors: as ArchiveReader::open and manifest::parse; corrupt when layout, manifest and container name different members or sizes.
-  // Cost: one or two reads at the end of the file.
+  // Errors: as ArchiveReader::open and manifest::parse; corrupt when layout, manifest and container
+  // name different members or sizes. Cost: one or two reads at the end of the file.
   static Result<PackageFile> open(io::FileSystem& files, const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -43,7 +44,8 @@ class PackageFile {
   Result<Bytes> read_member(std::string_view member, std::uint64_t limit) const;
 
  private:
-  PackageFile(std::filesystem::path path, std::shared_ptr<const io::ReadableFile> file, archive::ArchiveReader archive)
+  PackageFile(std::filesystem::path path, std::shared_ptr<const io::ReadableFile> file,
+              archive::ArchiveReader archive)
       : path_(std::move(path)), file_(std::move(file)), archive_(std::move(archive)) {}
   std::filesystem::path path_;
   std::shared_ptr<const io::ReadableFile> file_;

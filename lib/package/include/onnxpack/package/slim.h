@@ -1,4 +1,5 @@
-// select: ranks the variants for a target and writes the slim package that holds only what was chosen.
+// select: ranks the variants for a target and writes the slim package that holds only what was
+// chosen.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +20,11 @@ struct SlimRequest {
   select::Request selection;  // its `component` is set for each component in turn
   std::filesystem::path output;
   io::Overwrite overwrite = io::Overwrite::no;
-  std::size_t keep = 1;   // variants to keep for each component, best first, of those that stand above the original graph
-  bool dry_run = false;   // rank only
-  bool verify = false;    // re-hash what is copied (it is copied unhashed otherwise: verify says later)
+  std::size_t keep = 1;  // variants to keep for each component, best first, of those that stand
+                         // above the original graph
+  bool dry_run = false;  // rank only
+  bool verify =
+      false;  // re-hash what is copied (it is copied unhashed otherwise: verify says later)
 };
 
 struct ComponentSelection {
@@ -34,13 +37,15 @@ struct SlimReport {
   std::vector<std::string> kept_variants;
   bool kept_original = true;
   std::vector<std::string> dropped_members;
-  std::uint64_t kept_bytes = 0;   // of members
+  std::uint64_t kept_bytes = 0;  // of members
   std::uint64_t dropped_bytes = 0;
-  std::uint64_t package_size = 0; // of the written file; 0 on a dry run
+  std::uint64_t package_size = 0;  // of the written file; 0 on a dry run
   std::string package_id;
 };
 
-// Errors: as select::rank; not_found when a chosen variant's blobs are not in this (already slim) package; io, already_exists, cancelled.
-Result<SlimReport> select_package(const Environment& environment, const PackageFile& package, const SlimRequest& request);
+// Errors: as select::rank; not_found when a chosen variant's blobs are not in this (already slim)
+// package; io, already_exists, cancelled.
+Result<SlimReport> select_package(const Environment& environment, const PackageFile& package,
+                                  const SlimRequest& request);
 
 }  // namespace onnxpack::package

@@ -1,4 +1,5 @@
-// verify: is the package whole, does every byte carry its digest, and does every variant that can run here give the original's numbers?
+// verify: is the package whole, does every byte carry its digest, and does every variant that can
+// run here give the original's numbers?
 #pragma once
 
 #include <cstdint>
@@ -17,19 +18,20 @@
 namespace onnxpack::package {
 
 struct InputSource {
-  std::map<std::string, std::filesystem::path> files;    // input name -> .npy (or a .npz holding it)
-  std::vector<std::filesystem::path> test_data_sets;     // ONNX test_data_set_* folders
-  std::map<std::string, std::pair<double, double>> ranges;  // input -> least and most, for generated inputs
+  std::map<std::string, std::filesystem::path> files;  // input name -> .npy (or a .npz holding it)
+  std::vector<std::filesystem::path> test_data_sets;   // ONNX test_data_set_* folders
+  std::map<std::string, std::pair<double, double>>
+      ranges;  // input -> least and most, for generated inputs
   std::map<std::string, std::vector<std::int64_t>> shapes;  // for generated inputs of dynamic shape
   std::uint64_t seed = 1;
 };
 
 struct VerifyRequest {
   bool integrity_only = false;
-  bool require_verified = false;         // a variant that was not run is then a failure
-  std::vector<std::string> variants;     // empty: all
+  bool require_verified = false;      // a variant that was not run is then a failure
+  std::vector<std::string> variants;  // empty: all
   InputSource inputs;
-  unsigned runs = 10;                    // timed runs per variant
+  unsigned runs = 10;  // timed runs per variant
   unsigned warmup = 2;
   unsigned threads = 0;
   std::optional<std::filesystem::path> record;  // evidence file to write
@@ -51,10 +53,10 @@ struct OutputCheck {
 };
 
 struct VariantCheck {
-  std::string variant;   // empty: the original graph (the reference)
+  std::string variant;  // empty: the original graph (the reference)
   std::string component;
   CheckStatus status = CheckStatus::not_run;
-  std::string reason;    // why it failed or was not run
+  std::string reason;  // why it failed or was not run
   std::string runtime;
   std::vector<OutputCheck> outputs;
   std::optional<manifest::Latency> latency;
@@ -66,11 +68,13 @@ struct VerifyReport {
   std::string package_id;
   std::string inputs_description;  // "text.npy", "generated, seed 1"
   std::uint64_t bytes_hashed = 0;
-  bool ok = false;                 // all that was asked holds
+  bool ok = false;  // all that was asked holds
 };
 
-// Damage is in the report (ok = false), not an error, as long as the package opens. Errors: invalid_argument (inputs that fit no signature),
-// unavailable (no reference runtime and equivalence was asked), io, cancelled.
-Result<VerifyReport> verify(const Environment& environment, const PackageFile& package, const VerifyRequest& request);
+// Damage is in the report (ok = false), not an error, as long as the package opens. Errors:
+// invalid_argument (inputs that fit no signature), unavailable (no reference runtime and
+// equivalence was asked), io, cancelled.
+Result<VerifyReport> verify(const Environment& environment, const PackageFile& package,
+                            const VerifyRequest& request);
 
 }  // namespace onnxpack::package
