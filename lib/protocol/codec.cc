@@ -142,8 +142,9 @@ void put_answer(json::Value& object, const Answer& answer) {
 Result<Answer> answer_from_json(const json::Cursor& cursor) {
   Answer out;
   ONNXPACK_TRY(auto field, cursor.at("status"));
-  ONNXPACK_TRY(std::string status, field.string_in({"ok", "refused", "error"}));
+  ONNXPACK_TRY(std::string status, field.string_in({"ok", "refused", "error", "no-gain"}));
   if (status == "refused") out.status = AnswerStatus::refused;
+  if (status == "no-gain") out.status = AnswerStatus::no_gain;
   if (status == "error") out.status = AnswerStatus::error;
   ONNXPACK_TRY(out.reason, text_at(cursor, "reason"));
   ONNXPACK_TRY(out.hint, text_at(cursor, "hint"));

@@ -37,6 +37,8 @@ std::string_view to_string(AnswerStatus status) {
       return "refused";
     case AnswerStatus::error:
       return "error";
+    case AnswerStatus::no_gain:
+      return "no-gain";
   }
   return "error";
 }

@@ -81,6 +81,9 @@ json::Value to_json(const VariantAnswer& variant) {
   put(out, "fixed_shapes", variant.fixed_shapes);
   put(out, "executor_info", variant.executor_info);
   put_list(out, "partitions", variant.partitions);
+  if (!variant.references.empty()) {
+    out["references"] = json::Array(variant.references.begin(), variant.references.end());
+  }
   put(out, "tools", variant.tools);
   put(out, "license", variant.license);
   return out;
@@ -106,6 +109,7 @@ Result<VariantAnswer> variant_from_json(const json::Cursor& cursor) {
   }
   ONNXPACK_TRY(out.coverage, coverage_at(cursor, "coverage"));
   ONNXPACK_TRY(out.tools, texts_at(cursor, "tools"));
+  ONNXPACK_TRY(out.references, cursor.strings_or_empty("references"));
   ONNXPACK_TRY(out.license, text_at(cursor, "license"));
   return out;
 }

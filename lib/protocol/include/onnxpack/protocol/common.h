@@ -25,6 +25,8 @@ enum class AnswerStatus : std::uint8_t {
   refused,  // expected: this backend cannot do this model or target (an operator, a dynamic shape);
             // nothing is broken
   error,    // the compiler or runtime said no, or something is missing
+  no_gain,  // compile only: it could, but the original graph serves this target as well, so there
+            // is nothing to ship and nothing is lost
 };
 std::string_view to_string(AnswerStatus status);
 
@@ -37,6 +39,9 @@ struct Answer {
 };
 inline Answer refused(std::string reason, std::string hint = "", std::string stage = "") {
   return {AnswerStatus::refused, std::move(reason), std::move(hint), std::move(stage)};
+}
+inline Answer no_gain(std::string reason, std::string hint = "") {
+  return {AnswerStatus::no_gain, std::move(reason), std::move(hint), ""};
 }
 inline Answer failed(std::string reason, std::string hint = "", std::string stage = "") {
   return {AnswerStatus::error, std::move(reason), std::move(hint), std::move(stage)};

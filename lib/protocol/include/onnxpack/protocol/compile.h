@@ -70,6 +70,8 @@ struct VariantAnswer {
   Shapes fixed_shapes;
   json::Object executor_info;  // by runtime namespace
   std::vector<PartitionAnswer> partitions;
+  std::vector<std::string> references;  // files of the work folder that its blobs read at run time:
+                                        // weights left in "components/model/model.onnx"
   CoverageAnswer coverage;
   Versions tools;
   std::string license;  // the vendor's, where the blob has one
