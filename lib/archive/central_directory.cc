@@ -94,8 +94,8 @@ struct FixedField {
 Status check_fixed(std::initializer_list<FixedField> fields) {
   for (const FixedField& field : fields) {
     if (field.found != field.expected) {
-      return foreign(
-          fmt::format("{} is 0x{:x}; expected 0x{:x}", field.what, field.found, field.expected));
+      return foreign(fmt::format("has the {} 0x{:x}; expected 0x{:x}", field.what, field.found,
+                                 field.expected));
     }
   }
   return {};
@@ -151,8 +151,9 @@ Status read_numbers(const RawHeader& raw, Entry& entry) {
   ONNXPACK_TRY(std::uint64_t uncompressed, widen("its size", raw.uncompressed, zip64));
   ONNXPACK_TRY(std::uint64_t compressed, widen("its stored size", raw.compressed, zip64));
   ONNXPACK_TRY(entry.header_offset, widen("its offset", raw.header_offset, zip64));
-  if (found && !zip64.at_end()) {
-    return foreign(fmt::format("its ZIP64 field has {} superfluous bytes", zip64.remaining()));
+  if (found && (values.empty() || !zip64.at_end())) {
+    return foreign(fmt::format("has a superfluous ZIP64 field ({} of its {} bytes are used)",
+                               zip64.position(), values.size()));
   }
   if (compressed != uncompressed) {
     return corrupt(fmt::format("is stored, yet its stored size {} differs from its size {}",
@@ -166,13 +167,13 @@ Status check_header(const RawHeader& raw, Entry& entry) {
   ONNXPACK_CHECK(check_features(raw));
   ONNXPACK_CHECK(read_numbers(raw, entry));
   return check_fixed(
-      {{"its flag word", raw.flags, flags_for(entry.name)},
-       {"its version needed", raw.version, version_needed(entry.size, entry.header_offset)},
-       {"its version made by", raw.made_by, made_by},
-       {"its time", raw.time, fixed_time},
-       {"its date", raw.date, fixed_date},
-       {"its internal attributes", raw.internal_attributes, 0},
-       {"its attributes", raw.attributes, fixed_attributes}});
+      {{"flag word", raw.flags, flags_for(entry.name)},
+       {"version needed", raw.version, version_needed(entry.size, entry.header_offset)},
+       {"version made by", raw.made_by, made_by},
+       {"time", raw.time, fixed_time},
+       {"date", raw.date, fixed_date},
+       {"internal attributes", raw.internal_attributes, 0},
+       {"attributes", raw.attributes, fixed_attributes}});
 }
 
 // The no-holes rule: the member starts where the one before ended, and stays before `limit`.
