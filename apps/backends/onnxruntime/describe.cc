@@ -1,0 +1,77 @@
+#include <fmt/format.h>
+
+#include "backend.h"
+#include "options.h"
+#include "runtime.h"
+
+namespace onnxpack::ort_backend {
+namespace {
+
+using protocol::Verb;
+
+protocol::ServeRule any_cpu() {
+  protocol::ServeRule rule;
+  rule.family = "CPUs";
+  rule.requirements = {{"accelerator.class", target::Test::any_of, {"cpu"}}};
+  return rule;
+}
+
+std::string device_line(const OrtApi& api, const OrtEpDevice* device) {
+  const OrtHardwareDevice* hardware = api.EpDevice_Device(device);
+  constexpr std::string_view kinds[] = {"CPU", "GPU", "NPU"};
+  const auto kind = static_cast<std::size_t>(api.HardwareDevice_Type(hardware));
+  return fmt::format("{} on {} ({})", api.EpDevice_EpName(device),
+                     kind < std::size(kinds) ? kinds[kind] : "other device",
+                     api.HardwareDevice_Vendor(hardware));
+}
+
+Result<std::vector<std::string>> device_lines(const Runtime& runtime) {
+  ONNXPACK_TRY(const auto environment, runtime.make_environment());
+  const OrtEpDevice* const* devices = nullptr;
+  std::size_t count = 0;
+  ONNXPACK_CHECK(runtime.check(runtime.api().GetEpDevices(environment.get(), &devices, &count)));
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(device_line(runtime.api(), devices[i]));
+  return out;
+}
+
+}  // namespace
+
+Result<protocol::DescribeResponse> OrtBackend::describe() {
+  protocol::DescribeResponse out;
+  out.name = "onnxruntime";
+  out.description = "graphs optimised by ONNX Runtime for CPUs; reference runs of the original";
+  out.verbs = {Verb::describe, Verb::plan, Verb::compile, Verb::run, Verb::probe};
+  out.versions = {{"onnx-pack", ONNXPACK_VERSION}};
+  out.ep = cpu_provider;
+  out.serves = {any_cpu()};
+  out.options = option_infos();
+  out.deterministic = true;
+  protocol::Need need{"libonnxruntime.so.1", false, "", ""};
+  if (const auto runtime = Runtime::load("")) {
+    out.versions["onnxruntime"] = runtime->version();
+    need.found = true;
+    need.where = fmt::format("{}, version {}", runtime->path(), runtime->version());
+  } else {
+    out.available = false;
+    out.reason = runtime.error().message();
+    out.hint = runtime.error().hint();
+    need.how = out.hint;
+  }
+  out.needs = {std::move(need)};
+  return out;
+}
+
+Result<protocol::ProbeResponse> OrtBackend::probe(protocol::EventEmitter&) {
+  ONNXPACK_TRY(const Runtime runtime, Runtime::load(""));
+  ONNXPACK_TRY(const auto providers, runtime.providers());
+  ONNXPACK_TRY(auto devices, device_lines(runtime));
+  protocol::ProbeResponse out;
+  out.facts["runtime.onnxruntime"] = {runtime.version()};
+  out.lines.push_back(fmt::format("onnxruntime {} ({})", runtime.version(), runtime.path()));
+  for (const auto& provider : providers) out.lines.push_back("built-in provider: " + provider);
+  for (auto& device : devices) out.lines.push_back("device: " + std::move(device));
+  return out;
+}
+
+}  // namespace onnxpack::ort_backend

@@ -1,0 +1,32 @@
+// This backend's own options, as they come in requests (onnxruntime.KEY=VALUE on the command line).
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "onnxpack/base/error.h"
+#include "onnxpack/json/value.h"
+#include "onnxpack/protocol/describe.h"
+
+namespace onnxpack::ort_backend {
+
+enum class VariantKind { automatic, extended, all, none };
+
+struct Options {
+  VariantKind variant = VariantKind::automatic;
+  // automatic only: a variant whose own weights exceed this share of the component's bytes is
+  // refused.
+  double max_added_share = 0.5;
+  std::string library;  // path of libonnxruntime; empty: found as in runtime.h
+  std::map<std::string, std::string>
+      session_options;  // ONNX Runtime's own config entries, passed through
+};
+
+// Values arrive typed (JSON build file) or as text (command line); both are taken. Errors:
+// invalid_argument, naming the option.
+Result<Options> parse_options(const json::Object& options);
+
+// The same list, for `describe`.
+std::vector<protocol::OptionInfo> option_infos();
+
+}  // namespace onnxpack::ort_backend
