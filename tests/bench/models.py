@@ -1,0 +1,64 @@
+"""Models for benches: real ones from the set-up, and a generated one of any size (protobuf by hand, no dependency)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _bytes(number: int, payload: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _int(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _text(number: int, text: str) -> bytes:
+    return _bytes(number, text.encode())
+
+
+def _value(name: str, size: int) -> bytes:
+    tensor = _int(1, 1) + _bytes(2, _bytes(1, _int(1, size)))
+    return _text(1, name) + _bytes(2, _bytes(1, tensor))
+
+
+def external_model(folder: Path, size: int, tensors: int = 64) -> Path:
+    """A chain of Add nodes whose weights, `size` bytes in all, lie in one external file of pseudo-random bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    each = size // tensors // 4096 * 4096
+    graph = b""
+    previous = "x"
+    for i in range(tensors):
+        out = "y" if i == tensors - 1 else f"t{i}"
+        graph += _bytes(1, _text(1, previous) + _text(1, f"w{i}") + _text(2, out) + _text(4, "Add"))
+        previous = out
+    graph += _text(2, "chain")
+    for i in range(tensors):
+        place = {"location": "weights.bin", "offset": str(i * each), "length": str(each)}
+        entries = b"".join(_bytes(13, _text(1, k) + _text(2, v)) for k, v in place.items())
+        graph += _bytes(5, _int(1, each // 4) + _int(2, 1) + _text(8, f"w{i}") + entries + _int(14, 1))
+    graph += _bytes(11, _value("x", each // 4)) + _bytes(12, _value("y", each // 4))
+    model = _int(1, 8) + _text(2, "bench") + _bytes(7, graph) + _bytes(8, _int(2, 13))
+    (folder / "model.onnx").write_bytes(model)
+    block = os.urandom(1 << 20)
+    with open(folder / "weights.bin", "wb") as data:
+        for i in range(each * tensors >> 20):
+            # Every block differs, so that nothing on the way can store it once.
+            data.write(i.to_bytes(8, "little") + block[8:])
+    return folder / "model.onnx"
+
+
+def real_models(root: Path) -> dict[str, Path]:
+    """What the set-up unpacked."""
+    found = sorted((root / ".deps" / "models").rglob("*.onnx"))
+    return {path.stem: path for path in found}
