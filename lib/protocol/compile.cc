@@ -81,9 +81,7 @@ json::Value to_json(const VariantAnswer& variant) {
   put(out, "fixed_shapes", variant.fixed_shapes);
   put(out, "executor_info", variant.executor_info);
   put_list(out, "partitions", variant.partitions);
-  if (!variant.references.empty()) {
-    out["references"] = json::Array(variant.references.begin(), variant.references.end());
-  }
+  put(out, "references", variant.references);
   put(out, "tools", variant.tools);
   put(out, "license", variant.license);
   return out;
