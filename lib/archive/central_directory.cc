@@ -80,8 +80,9 @@ Status check_features(const RawHeader& raw) {
   if (raw.disk != 0)
     return foreign(fmt::format("stands on disk {} of a split archive; expected 0", raw.disk));
   if (raw.attributes >> 28 == 012) return foreign("is a symbolic link; expected a regular file");
-  if (raw.attributes >> 28 == 04 || (raw.attributes & 0x10) != 0)
+  if (raw.attributes >> 28 == 04 || (raw.attributes & 0x10) != 0 || raw.name.ends_with('/')) {
     return foreign("is a folder; expected a regular file");
+  }
   return {};
 }
 
@@ -163,8 +164,7 @@ Status read_numbers(const RawHeader& raw, Entry& entry) {
   return {};
 }
 
-Status check_header(const RawHeader& raw, Entry& entry) {
-  ONNXPACK_CHECK(check_features(raw));
+Status check_form(const RawHeader& raw, Entry& entry) {
   ONNXPACK_CHECK(read_numbers(raw, entry));
   return check_fixed(
       {{"flag word", raw.flags, flags_for(entry.name)},
@@ -214,10 +214,12 @@ Result<std::vector<Entry>> parse_directory(ByteView directory, const DirectoryPl
           std::move(raw.error())
               .in(fmt::format("central directory, header {} of {}", i + 1, place.entry_count)));
     }
-    if (auto named = names.insert(raw->name); !named)
-      return std::unexpected(std::move(named.error()));
+    // Features first: a package that was unzipped and zipped again fails by its folders or its
+    // compression, and should be told so and not that "a/" is an unsafe name.
+    ONNXPACK_CHECK(in_member(raw->name.substr(0, max_name_size), check_features(*raw)));
+    ONNXPACK_CHECK(names.insert(raw->name));
     Entry entry{.name = std::string(raw->name), .crc32 = raw->crc32};
-    ONNXPACK_CHECK(in_member(entry.name, check_header(*raw, entry)));
+    ONNXPACK_CHECK(in_member(entry.name, check_form(*raw, entry)));
     ONNXPACK_CHECK(in_member(entry.name, place_member(entry, end, place.offset)));
     end = entry.offset + entry.size;
     entries.push_back(std::move(entry));

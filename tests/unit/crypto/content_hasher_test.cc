@@ -77,7 +77,7 @@ TEST_CASE("committed bytes can be read until the next call") {
     append(seen, ByteView(room.first(now)));
     rest = rest.subspan(now);
   }
-  CHECK(seen == content);
+  CHECK((seen == content));
   CHECK(hasher.finish() == expected(content));
 }
 
