@@ -17,11 +17,11 @@ using enum FeatureKind;
 // microarchitectures as archspec (which follows Linux' /proc/cpuinfo); sm_arch as wheel variants
 // do.
 constexpr std::array vocabulary_table = std::to_array<Feature>({
+    {"aarch64.version", ladder,
+     "v8.0 to v9.2: every version of the Arm architecture that the CPU implements"},
     {"accelerator.class", set,
      "cpu, gpu, npu: what the device has; the first is what a build for this target is for"},
     {"accelerator.vendor", set, "amd, apple, intel, nvidia, qualcomm, ..."},
-    {"aarch64.version", ladder,
-     "v8.0 to v9.2: every version of the Arm architecture that the CPU implements"},
     {"amd.gfx", set, "GPU architectures whose code objects run: gfx942, gfx1100"},
     {"apple.gpu_family", set, "Metal GPU families: apple7, apple8, ..."},
     {"arch.name", set, "amd64, arm64, riscv64 (GOARCH)"},
