@@ -73,8 +73,8 @@ class AnnotatedModel {
   AnnotatedModel() = default;
   std::shared_ptr<const io::ReadableFile> file_;
   Splice nodes_;
-  std::vector<std::uint64_t>
-      wide_;  // pairs: offset in the original of a length that is not minimal, its width
+  std::string
+      wide_;  // value of the entry org.onnxpack.wide; empty when every patched length was minimal
   struct Shift {
     std::uint64_t original;
     std::uint64_t annotated;

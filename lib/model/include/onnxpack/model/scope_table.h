@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "onnxpack/base/error.h"
@@ -12,6 +13,11 @@
 #include "onnxpack/model/scope.h"
 
 namespace onnxpack::model {
+
+inline constexpr std::string_view node_scope_key = "org.onnxpack.scope";
+inline constexpr std::string_view table_key_prefix = "org.onnxpack.scope.";  // and the scope's name
+inline constexpr std::string_view format_key = "org.onnxpack.format";
+inline constexpr std::string_view format_value = "scope-metadata/1";
 
 struct TableVariant {
   std::string variant;  // label

@@ -82,6 +82,11 @@ class WireMessage {
   // The whole file as one message. `input` outlives this.
   explicit WireMessage(WireInput& input) : WireMessage(input, 0, input.size(), 0) {}
 
+  // The message that stands at `offset`. Requires: the range lies within the file.
+  static WireMessage at(WireInput& input, std::uint64_t offset, std::uint64_t size) {
+    return {input, offset, size, 0};
+  }
+
   // The next field, or nothing at the end. Errors: corrupt, with the offset and what was expected.
   Result<std::optional<WireField>> next();
   // The payload of a bytes field as a message. Errors: corrupt when nested deeper than
