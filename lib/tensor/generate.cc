@@ -61,6 +61,7 @@ std::uint16_t to_float16(double value) {
   const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   const double magnitude = std::abs(value);
   if (magnitude >= 65520.0) return sign | 0x7c00;
+  if (magnitude == 0) return sign;
   int exponent = 0;
   std::frexp(magnitude, &exponent);                // magnitude in [2^(exponent-1), 2^exponent)
   const int power = std::max(exponent - 11, -24);  // weight of the last mantissa bit

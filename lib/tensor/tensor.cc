@@ -91,15 +91,14 @@ Result<Tensor> pack(Tensor tensor, ElementType type) {
 }  // namespace
 
 Result<std::uint64_t> element_count(std::span<const std::int64_t> shape) {
+  if (std::ranges::any_of(shape, [](std::int64_t dimension) { return dimension < 0; })) {
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("shape {} has a negative dimension", shape_string(shape)));
+  }
+  // Before the product, which other dimensions could overflow.
+  if (std::ranges::find(shape, 0) != shape.end()) return 0;
   std::uint64_t count = 1;
-  bool empty = false;
   for (const std::int64_t dimension : shape) {
-    if (dimension < 0) {
-      return fail(ErrorKind::invalid_argument,
-                  fmt::format("shape {} has a negative dimension", shape_string(shape)));
-    }
-    if (dimension == 0) empty = true;
-    if (empty) continue;
     auto product = checked_mul(count, static_cast<std::uint64_t>(dimension));
     if (!product || *product > std::uint64_t{1} << 62) {
       return fail(ErrorKind::unsupported,
@@ -107,7 +106,7 @@ Result<std::uint64_t> element_count(std::span<const std::int64_t> shape) {
     }
     count = *product;
   }
-  return empty ? 0 : count;
+  return count;
 }
 
 Result<std::uint64_t> byte_size(ElementType type, std::uint64_t count) {
