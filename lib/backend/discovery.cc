@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "iree" of "/x/onnx-pack-backend-iree"; nothing for files of another kind (editor backups, Windows suffixes, ...).
+// "iree" of "/x/onnx-pack-backend-iree"; nothing for files of another kind (editor backups, Windows
+// suffixes, ...).
 std::optional<std::string> backend_name(const fs::path& path) {
   std::string file = path.filename().string();
   if (!file.starts_with(protocol::program_prefix)) return std::nullopt;
@@ -173,7 +174,8 @@ Result<std::vector<Backend>> describe_all(const Discovery& discovery,
                                           const DescribeOptions& options) {
   std::vector<Result<Backend>> answers;
   for (const Program& program : discovery.programs) {
-    answers.emplace_back(Backend{.program = program, .program_sha256 = "", .description = {}, .problem = "", .hint = ""});
+    answers.emplace_back(Backend{
+        .program = program, .program_sha256 = "", .description = {}, .problem = "", .hint = ""});
   }
   {
     std::vector<std::jthread> threads;

@@ -32,7 +32,8 @@ Result<std::uint64_t> plain_file_size(const fs::path& root, const std::string& n
     bool last = i + 1 == parts.size();
     auto entry = files.status(at);
     if (!entry) return bad(name, "there is no such file in its output folder");
-    if (entry->type == io::EntryType::symlink) return bad(name, "is or goes through a symbolic link");
+    if (entry->type == io::EntryType::symlink)
+      return bad(name, "is or goes through a symbolic link");
     if (last && entry->type != io::EntryType::file) return bad(name, "is no regular file");
     if (!last && entry->type != io::EntryType::directory) return bad(name, "goes through a file");
     if (last) return entry->size;
@@ -50,7 +51,8 @@ Result<OutputFile> check_file(const fs::path& root, const std::string& name,
   out.sha256 = digest.hex();
   ONNXPACK_TRY(std::uint64_t size_after, plain_file_size(root, name));
   if (file->size() != size || size_after != size) {
-    return bad(name, fmt::format("changed from {} to {} bytes while it was read", size, size_after));
+    return bad(name,
+               fmt::format("changed from {} to {} bytes while it was read", size, size_after));
   }
   return out;
 }
@@ -73,8 +75,9 @@ Status check_partitions(const protocol::VariantAnswer& variant, const std::strin
     const std::string& scope = variant.partitions[i].scope;
     std::string field = fmt::format("{}.partitions[{}].scope", where, i);
     if (!asked.empty() && std::ranges::find(asked, scope) == asked.end()) {
-      return fail(ErrorKind::corrupt, fmt::format("{}: \"{}\" was not asked for; expected one of {}",
-                                                  field, printable(scope), fmt::join(asked, ", ")));
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: \"{}\" was not asked for; expected one of {}", field,
+                              printable(scope), fmt::join(asked, ", ")));
     }
     if (!seen.insert(scope).second) {
       return fail(ErrorKind::corrupt,
@@ -123,8 +126,8 @@ Status check_answer(const protocol::CompileResponse& response,
       ONNXPACK_CHECK(in(io::check_relative_name(name), field));
       std::error_code error;
       if (!name.starts_with("components/") || !fs::is_regular_file(work_folder / name, error)) {
-        return fail(ErrorKind::corrupt, fmt::format("{}: {}: expected a file of components/", field,
-                                                    printable(name)));
+        return fail(ErrorKind::corrupt,
+                    fmt::format("{}: {}: expected a file of components/", field, printable(name)));
       }
     }
   }

@@ -82,8 +82,7 @@ class Schedule {
       bool succeeded = job.work(flag_);
       lock.lock();
       result.end = succeeded ? JobEnd::done : JobEnd::failed;
-      result.duration =
-          std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+      result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
       results_[*index] = result;
       --running_;
       memory_ -= job.memory_bytes;

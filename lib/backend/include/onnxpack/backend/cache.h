@@ -1,10 +1,11 @@
 // The build cache: what a compile gave, found again by the digest of everything it depended on.
 //
-//   <root>/v1/<first two digits>/<key>/entry.json      key's parts, answer, files with size and SHA-256
-//   <root>/v1/<first two digits>/<key>/files/<path>    the blobs
-//   <root>/v1/locks/<key>                              flock: who compiles this
+//   <root>/v1/<first two digits>/<key>/entry.json      key's parts, answer, files with size and
+//   SHA-256 <root>/v1/<first two digits>/<key>/files/<path>    the blobs <root>/v1/locks/<key>
+//   flock: who compiles this
 //
-// Append-only: an entry appears complete, by a rename, and is never changed. Safe for many processes.
+// Append-only: an entry appears complete, by a rename, and is never changed. Safe for many
+// processes.
 #pragma once
 
 #include <cstdint>
@@ -23,20 +24,21 @@
 
 namespace onnxpack::backend {
 
-// Everything that may change the blobs. Written down for others in docs/backend-protocol.md ("Build key").
+// Everything that may change the blobs. Written down for others in docs/backend-protocol.md ("Build
+// key").
 struct KeyParts {
   std::map<std::string, std::string> content;  // files of the component -> SHA-256
   std::string backend;
   std::string program_sha256;
-  protocol::Versions versions;                 // as `describe` reports them
-  protocol::CompileRequest request;            // folders and threads are left out
+  protocol::Versions versions;       // as `describe` reports them
+  protocol::CompileRequest request;  // folders and threads are left out
 };
 json::Value to_json(const KeyParts& parts);
 // SHA-256 in hex of the compact JSON above.
 std::string cache_key(const KeyParts& parts);
 
 struct CachedCompile {
-  json::Value response;
+  protocol::CompileResponse response;
   std::vector<OutputFile> files;
 };
 
@@ -55,7 +57,8 @@ class Cache {
   // Creates the folder when needed. Errors: io.
   static Result<Cache> open(std::filesystem::path root);
 
-  // Held while something is compiled, so that several builds at once compile it once. Let go on destruction, also by a killed process.
+  // Held while something is compiled, so that several builds at once compile it once. Let go on
+  // destruction, also by a killed process.
   class Lock {
    public:
     Lock(Lock&& other) noexcept;
@@ -70,9 +73,11 @@ class Cache {
   // Waits for other holders, in this process or another. Errors: cancelled, io.
   Result<Lock> lock(const std::string& key, const CancelFlag* cancel);
 
-  // The entry, its files put below `destination` (by hard link where that works) and verified; nothing when there is none. A damaged
-  // entry is removed and counts as none. Errors: io, cancelled.
-  Result<std::optional<CachedCompile>> fetch(const std::string& key, const std::filesystem::path& destination,
+  // The entry, its files put below `destination` (by hard link where that works) and verified;
+  // nothing when there is none. A damaged entry is removed and counts as none. Errors: io,
+  // cancelled.
+  Result<std::optional<CachedCompile>> fetch(const std::string& key,
+                                             const std::filesystem::path& destination,
                                              const CancelFlag* cancel);
   // Errors: io. An entry that is already there stays.
   Status store(const std::string& key, const json::Value& parts, const json::Value& response,
@@ -80,7 +85,8 @@ class Cache {
 
   // In key order. Errors: io.
   Result<std::vector<CacheEntryInfo>> list();
-  // Removes entries, longest unused first, until at most `bytes` remain. Returns how many bytes were freed.
+  // Removes entries, longest unused first, until at most `bytes` remain. Returns how many bytes
+  // were freed.
   Result<std::uint64_t> prune(std::uint64_t bytes);
   struct Verified {
     std::size_t good = 0;

@@ -18,10 +18,11 @@ namespace onnxpack::backend {
 struct CompileCall {
   const Backend* backend = nullptr;
   protocol::CompileRequest request;  // output_dir and scratch_dir are filled in here
-  // Holds components/ as the request names it; backends only read it. It becomes visible in the work folder as a link, so that a large
-  // model is laid out once for many compiles.
+  // Holds components/ as the request names it; backends only read it. It becomes visible in the
+  // work folder as a link, so that a large model is laid out once for many compiles. Empty:
+  // work_folder holds components/ already.
   std::filesystem::path components_root;
-  std::filesystem::path work_folder;  // exists, empty, this compile's own; the outputs stay there
+  std::filesystem::path work_folder;  // exists, this compile's own; the outputs stay there
   std::filesystem::path log_file;
   Limits limits;
   const CancelFlag* cancel = nullptr;
@@ -35,12 +36,13 @@ struct CompileCall {
 struct Compiled {
   Outcome outcome;
   bool from_cache = false;
-  std::string key;                       // the cache key, also without a cache
-  protocol::CompileResponse response;    // typed; when the outcome is ok, refused, no_gain or error
-  std::vector<OutputFile> files;         // when ok
+  std::string key;                     // the cache key, also without a cache
+  protocol::CompileResponse response;  // typed; when the outcome is ok, refused, no_gain or error
+  std::vector<OutputFile> files;       // when ok
 };
 
-// Blocks. Thread safe. Errors: io of the host's own; everything that the backend does is in the outcome.
+// Blocks. Thread safe. Errors: io of the host's own; everything that the backend does is in the
+// outcome.
 Result<Compiled> compile(const CompileCall& call);
 
 }  // namespace onnxpack::backend

@@ -18,9 +18,10 @@ namespace onnxpack::backend {
 
 // Where to look, best first. A name found twice is the first one's; the others are shadowed.
 struct Places {
-  std::filesystem::path libexec;             // the install's own; empty: none
-  std::vector<std::filesystem::path> extra;  // --backend-path: folders, or backend programs themselves
-  std::string path_variable;                 // PATH's text; relative entries are not looked at
+  std::filesystem::path libexec;  // the install's own; empty: none
+  std::vector<std::filesystem::path>
+      extra;                  // --backend-path: folders, or backend programs themselves
+  std::string path_variable;  // PATH's text; relative entries are not looked at
 };
 
 struct Program {
@@ -31,8 +32,9 @@ struct Program {
 };
 
 struct Discovery {
-  std::vector<Program> programs;      // in name order
-  std::vector<std::string> warnings;  // a --backend-path that does not exist, a program that is not executable, ...
+  std::vector<Program> programs;  // in name order
+  std::vector<std::string>
+      warnings;  // a --backend-path that does not exist, a program that is not executable, ...
 };
 // Cost: lists the folders, starts nothing.
 Discovery discover(const Places& places);
@@ -45,7 +47,7 @@ struct Backend {
   Program program;
   std::string program_sha256;
   protocol::DescribeResponse description;  // empty when `describe` failed
-  std::string problem;                     // "libvendor.so.3 was not found", or the headline of a failed describe
+  std::string problem;  // "libvendor.so.3 was not found", or the headline of a failed describe
   std::string hint;
   bool usable() const { return problem.empty(); }
 };
@@ -58,6 +60,7 @@ struct DescribeOptions {
 // Errors: cancelled, io; a broken backend is a Backend with a problem.
 Result<Backend> describe(const Program& program, const DescribeOptions& options);
 // All of them at once, since each is mostly start-up; in name order.
-Result<std::vector<Backend>> describe_all(const Discovery& discovery, const DescribeOptions& options);
+Result<std::vector<Backend>> describe_all(const Discovery& discovery,
+                                          const DescribeOptions& options);
 
 }  // namespace onnxpack::backend

@@ -1,4 +1,5 @@
-// Runs jobs side by side: at most so many, within a memory budget, results in the order of the list whatever ends first.
+// Runs jobs side by side: at most so many, within a memory budget, results in the order of the list
+// whatever ends first.
 #pragma once
 
 #include <chrono>
@@ -22,8 +23,8 @@ enum class JobEnd : std::uint8_t {
 struct Job {
   std::string label;
   std::uint64_t memory_bytes = 0;  // estimate; 0: unknown, counts nothing
-  // On a thread of the scheduler. Watches the flag it is given, which is also set when another job failed and fail_fast is on.
-  // Returns whether it succeeded. Must not throw.
+  // On a thread of the scheduler. Watches the flag it is given, which is also set when another job
+  // failed and fail_fast is on. Returns whether it succeeded. Must not throw.
   std::function<bool(const CancelFlag&)> work;
 };
 
@@ -40,7 +41,8 @@ struct JobResult {
   std::chrono::milliseconds duration{0};
 };
 
-// Starts jobs in list order (a later one may overtake one that waits for memory). Blocks until all are over.
+// Starts jobs in list order (a later one may overtake one that waits for memory). Blocks until all
+// are over.
 std::vector<JobResult> run_jobs(const std::vector<Job>& jobs, const ScheduleOptions& options);
 
 }  // namespace onnxpack::backend
