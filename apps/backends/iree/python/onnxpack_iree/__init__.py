@@ -1,0 +1,1 @@
+"""IREE as a compiler for onnx-pack."""

@@ -1,0 +1,177 @@
+"""`compile` and `plan`: the whole graph of a component for one target, into one .vmfb module."""
+
+from __future__ import annotations
+
+import os
+
+from . import child, installation, iree_errors, stages
+from . import options as own_options
+from . import targets
+from .protocol import Events, Failed, Json, Refused
+
+WHOLE_GRAPH = "model"
+MODULE = "model.vmfb"
+MLIR = "model.mlirbc"
+
+# Measured on five models: the compiler holds the weights about four times over its own 200 MB, and works for some
+# fifteen seconds of one core whatever the model's size, plus what its operators take.
+MEMORY_BASE = 256 << 20
+MEMORY_PER_WEIGHT_BYTE = 5
+SECONDS_BASE = 10.0
+SECONDS_PER_NODE = 0.02
+
+# What every blob gets. The source map holds positions in files of the scratch folder.
+COMMON_FLAGS = [
+    "--iree-input-type=onnx",
+    "--iree-vm-bytecode-module-strip-source-map=true",
+    "--iree-vm-emit-polyglot-zip=true",
+    "--iree-llvmcpu-debug-symbols=false",
+]
+
+
+class Question:
+    """What plan and compile are asked alike, checked."""
+
+    def __init__(self, request: Json) -> None:
+        self.request = request
+        self.options = own_options.parse(request.get("options", {}))
+        found = installation.find()
+        if found.reason():
+            raise Failed(found.reason(), installation.hint(), "prepare")
+        self.versions = found.versions
+        self.target = targets.plan(request["target"], found.runtime_version)
+        self.scope = whole_graph(request.get("scopes", []))
+
+    @property
+    def model(self) -> str:
+        return self.request["component"]["model"]
+
+
+def whole_graph(scopes: list[Json]) -> Json:
+    for scope in scopes:
+        if scope["name"] == WHOLE_GRAPH:
+            return scope
+    raise Refused("only the whole graph (scope 'model') can be compiled, not parts of it", stage="prepare")
+
+
+def bytes_of_model(path: str) -> int:
+    """The model and what lies beside it: its external data."""
+    folder = os.path.dirname(path)
+    return sum(entry.stat().st_size for entry in os.scandir(folder or ".") if entry.is_file())
+
+
+def plan(request: Json, events: Events) -> Json:
+    question = Question(request)
+    nodes = question.scope.get("node_count", 0)
+    return {
+        "partitions": [{"scope": WHOLE_GRAPH}],
+        "coverage": {"covered_nodes": nodes, "total_nodes": nodes},
+        "memory_bytes": MEMORY_BASE + MEMORY_PER_WEIGHT_BYTE * bytes_of_model(question.model),
+        "seconds": SECONDS_BASE + SECONDS_PER_NODE * nodes,
+    }
+
+
+def compile(request: Json, events: Events) -> Json:
+    question = Question(request)
+    events.progress("prepare", 0.0)
+    prepared = prepare(question, events)
+    events.progress("compile", 0.15)
+    blob = compile_module(question, prepared, events)
+    events.progress("compile", 1.0)
+    events.blob(MODULE)
+    notes = [*question.target.notes, *prepared["notes"]]
+    if prepared["dynamic"]:
+        notes.append("compiled with open dimensions; fixed ones run quicker: " + " ".join(prepared["dynamic"]))
+    return {"variants": [variant(question, prepared, blob)], "notes": notes}
+
+
+def prepare(question: Question, events: Events) -> Json:
+    scratch = question.request["scratch_dir"]
+    asked = {
+        "model": question.model,
+        "mlir": os.path.join(scratch, MLIR),
+        "input_shapes": question.request.get("input_shapes", {}),
+        "free_dimensions": question.request.get("free_dimensions", {}),
+        "opset": question.options.opset,
+    }
+    return stages.call("prepare", asked, scratch, events)
+
+
+def flags(question: Question) -> list[str]:
+    options = question.options
+    out = [*COMMON_FLAGS, *question.target.flags, f"--iree-opt-level={options.opt_level}"]
+    out.append(f"--iree-opt-data-tiling={'true' if options.data_tiling else 'false'}")
+    if options.demote == "f32-to-f16":
+        out.append("--iree-input-demote-f32-to-f16")
+    return [*out, *options.flags]
+
+
+def compile_module(question: Question, prepared: Json, events: Events) -> str:
+    """Runs iree-compile in the scratch folder with fixed relative names: positions and names it might embed are then the
+    same wherever the host put the work folder."""
+    compiler = installation.program("iree-compile")
+    if compiler is None:
+        raise Failed("there is no iree-compile beside this Python", installation.hint(), "compile")
+    scratch = question.request["scratch_dir"]
+    command = [compiler, MLIR, "-o", MODULE, *flags(question)]
+    finished = child.run(command, events, folder=scratch)
+    made = os.path.join(scratch, MODULE)
+    if finished.code != 0:
+        raise iree_errors.compile_failed(finished, question.target, prepared["dynamic"], question.options)
+    if not os.path.exists(made):
+        raise Failed("iree-compile ended well but wrote no module", stage="compile")
+    blob = os.path.join(question.request["output_dir"], MODULE)
+    os.replace(made, blob)
+    return blob
+
+
+def variant(question: Question, prepared: Json, blob: str) -> Json:
+    target = question.target
+    nodes = question.scope.get("node_count", 0)
+    out: Json = {
+        "ep": targets.EP,
+        "device": target.device,
+        "compatibility_string": targets.compatibility_string(target.compatibility),
+        "precision": precision(question, prepared),
+        "requirements": target.requirements,
+        "executor_info": {"iree": executor_info(target, prepared)},
+        "partitions": [
+            {
+                "scope": WHOLE_GRAPH,
+                "blobs": [{"path": MODULE, "role": "module", "size": os.path.getsize(blob)}],
+                "inputs": prepared["inputs"],
+                "outputs": prepared["outputs"],
+            }
+        ],
+        "coverage": {"covered_nodes": nodes, "total_nodes": nodes},
+        "tools": question.versions,
+        "license": "",
+    }
+    if question.request.get("input_shapes") or question.request.get("free_dimensions"):
+        out["fixed_shapes"] = {
+            port["name"]: port["shape"]
+            for port in prepared["inputs"]
+            if all(isinstance(size, int) for size in port.get("shape", [None]))
+        }
+    return {key: value for key, value in out.items() if value not in ("", {})}
+
+
+def executor_info(target: targets.Plan, prepared: Json) -> Json:
+    """What a runner needs: the function, the order and types of its arguments, the runtime's driver, and what the machine
+    must have so that the code does not die in the middle."""
+    return {
+        "module": MODULE,
+        "function": prepared["function"],
+        "driver": target.driver,
+        "needs": target.needs,
+        "inputs": prepared["inputs"],
+        "outputs": prepared["outputs"],
+    }
+
+
+def precision(question: Question, prepared: Json) -> str:
+    """IREE computes in the types the graph is written in, unless told to demote."""
+    types = {port["type"] for port in prepared["outputs"]}
+    if "tensor(bfloat16)" in types:
+        return "bf16"
+    return "fp16" if question.options.demote != "none" or "tensor(float16)" in types else "fp32"
