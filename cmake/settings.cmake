@@ -37,3 +37,8 @@ if(ONNXPACK_SANITIZE)
     -fsanitize=${ONNXPACK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(onnxpack_settings INTERFACE -fsanitize=${ONNXPACK_SANITIZE})
 endif()
+if(ONNXPACK_FUZZERS)
+  # The libraries too, or libFuzzer sees no new path in what it is there to explore.
+  target_compile_options(onnxpack_settings INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(onnxpack_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -102,7 +102,6 @@ function(onnxpack_add_fuzzer name source)
   if(ONNXPACK_FUZZERS)
     add_executable(${program} "${source}")
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-    target_compile_options(${program} PRIVATE -fsanitize=fuzzer-no-link)
     # Found inputs go to a folder of the build, never into the committed corpus by themselves.
     set(found "${CMAKE_CURRENT_BINARY_DIR}/found/${name}/")
     file(MAKE_DIRECTORY "${found}")
