@@ -32,21 +32,19 @@ struct Decision {
 Decision decide(const Options& options, const target::Target& target,
                 const std::vector<protocol::ScopeInput>& scopes) {
   Decision out;
-  const bool host = target.name == "host";
   if (std::ranges::find(scopes, whole_graph, &protocol::ScopeInput::name) == scopes.end()) {
     out.refusal =
         protocol::refused("only the whole graph (scope 'model') can be compiled, not parts of it");
   } else if (options.variant == VariantKind::none) {
     out.refusal =
         protocol::refused("option onnxruntime.variant=none: the original graph serves this target");
-  } else if (options.variant == VariantKind::all && !host) {
+  } else if (options.variant == VariantKind::all && target.name != "host") {
     out.refusal = protocol::refused(fmt::format("optimisation level all lays weights out for the "
                                                 "CPU it runs on, and target '{}' may be another",
                                                 target.name),
                                     "use onnxruntime.variant=extended, or target host");
   }
-  if (options.variant == VariantKind::all || (options.variant == VariantKind::automatic && host))
-    out.level = OptimizationLevel::all;
+  if (options.variant == VariantKind::all) out.level = OptimizationLevel::all;
   return out;
 }
 
@@ -307,10 +305,7 @@ Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileReq
   ONNXPACK_TRY(const Optimised optimised,
                optimise(runtime, request, options, decision.level, sources));
   events.progress("share", 0.8);
-  // ALL weights differ from the original's nearly everywhere, by design: the size limit is for
-  // portable graphs.
-  const bool limited =
-      options.variant == VariantKind::automatic && decision.level != OptimizationLevel::all;
+  const bool limited = options.variant == VariantKind::automatic;
   const double most_own = limited
                               ? options.max_added_share * static_cast<double>(sources.total_bytes())
                               : std::numeric_limits<double>::infinity();
@@ -322,6 +317,11 @@ Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileReq
   events.blob(graph_file);
   if (written->own_bytes > 0) events.blob(weights_file);
   out.variants.push_back(describe_variant(request, runtime, decision.level, optimised, *written));
+  if (decision.level == OptimizationLevel::all) {
+    out.notes.push_back(
+        "not reproducible byte for byte: ONNX Runtime names layout nodes in the order of their "
+        "addresses");
+  }
   out.notes.push_back(fmt::format("level {}: graph {}, weights {} shared with the original, {} own",
                                   to_string(decision.level), human_size(written->graph_bytes),
                                   human_size(written->shared_bytes),

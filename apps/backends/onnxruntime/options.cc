@@ -83,8 +83,8 @@ std::vector<protocol::OptionInfo> option_infos() {
   using json::object;
   return {
       {"variant",
-       "which graph to ship: auto (host: all, else extended), extended, all (host only), none (the "
-       "original alone)",
+       "which graph to ship: extended, all (host only, not reproducible byte for byte), none (the "
+       "original alone), auto (extended unless its own weights are too many)",
        object({{"type", "string"},
                {"enum", json::Array{"auto", "extended", "all", "none"}},
                {"default", "auto"}})},
