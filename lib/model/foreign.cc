@@ -44,10 +44,16 @@ constexpr std::array<Magic, 16> magics = {{
 }};
 
 bool is_text(std::string_view head) {
-  return std::ranges::all_of(head, [](char c) {
+  const bool plain = std::ranges::all_of(head, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t';
   });
+  if (!plain) return false;
+  // The head may end within a character.
+  for (std::size_t cut = 0; cut < 4 && cut < head.size(); ++cut) {
+    if (is_valid_utf8(head.substr(0, head.size() - cut))) return true;
+  }
+  return false;
 }
 
 std::optional<ForeignKind> recognise_text(std::string_view head) {
