@@ -274,7 +274,8 @@ Result<protocol::PlanResponse> OrtBackend::plan(const protocol::PlanRequest& req
     return out;
   }
   ONNXPACK_CHECK(Runtime::load(options.library));
-  ONNXPACK_TRY(const SourceIndex sources, SourceIndex::open(".", request.component.model));
+  ONNXPACK_TRY(const SourceIndex sources,
+               in(SourceIndex::open("", request.component.model), request.component.model));
   ONNXPACK_CHECK(check_free_dimensions(sources.model(), request.free_dimensions));
   if (!request.input_shapes.empty())
     ONNXPACK_CHECK(with_input_shapes(sources.model(), request.input_shapes));
@@ -299,7 +300,8 @@ Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileReq
   }
   ONNXPACK_TRY(const Runtime runtime, Runtime::load(options.library));
   events.progress("prepare", 0.0);
-  ONNXPACK_TRY(const SourceIndex sources, SourceIndex::open(".", request.component.model));
+  ONNXPACK_TRY(const SourceIndex sources,
+               in(SourceIndex::open("", request.component.model), request.component.model));
   ONNXPACK_CHECK(check_free_dimensions(sources.model(), request.free_dimensions));
   events.progress("optimize", 0.1);
   ONNXPACK_TRY(const Optimised optimised,
