@@ -1,9 +1,12 @@
-// The build file: a BuildRequest as JSON. Field names are those of the flags of `onnx-pack build`, with '_' for '-'.
+// The build file: a BuildRequest as JSON. Field names are those of the flags of `onnx-pack build`,
+// with '_' for '-'.
 //
-//   {"version": 1, "model": "det.onnx", "targets": ["x86-64-v3", {"target": "qualcomm-sm8650", "input_shapes": {"x": [1, 3, 48, 192]}}],
+//   {"version": 1, "model": "det.onnx", "targets": ["x86-64-v3", {"target": "qualcomm-sm8650",
+//   "input_shapes": {"x": [1, 3, 48, 192]}}],
 //    "output": "det.onnxpkg"}
 //
-// schemas/build.schema.json says the same for editors; tests/unit/package/build_file_test.cc compares the two.
+// schemas/build.schema.json says the same for editors; tests/unit/package/build_file_test.cc
+// compares the two.
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
@@ -21,7 +24,8 @@ constexpr std::int64_t max_seconds = 30LL * 24 * 3600;
 
 class Reader {
  public:
-  Reader(io::FileSystem& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
+  Reader(io::FileSystem& files, std::filesystem::path folder)
+      : files_(files), folder_(std::move(folder)) {}
   Result<BuildRequest> request(const Cursor& root);
 
  private:
@@ -52,7 +56,8 @@ Result<std::vector<std::int64_t>> shape(const Cursor& field) {
   return json::read_array(field, [](const Cursor& size) { return size.integer(1, max_dimension); });
 }
 
-// {"input_shapes": ..., "free_dimension_overrides": ..., "backend_options": ...}, of the whole build or of one target.
+// {"input_shapes": ..., "free_dimension_overrides": ..., "backend_options": ...}, of the whole
+// build or of one target.
 Result<CompileSettings> settings(const Cursor& object) {
   CompileSettings out;
   ONNXPACK_TRY(auto shapes, object.find("input_shapes"));
@@ -73,7 +78,8 @@ Result<CompileSettings> settings(const Cursor& object) {
   if (options) {
     ONNXPACK_TRY(auto members, options->members());
     for (const auto& [backend, field] : members) {
-      if (!field.value().is(json::Kind::object)) return std::unexpected(field.error("expected an object of options"));
+      if (!field.value().is(json::Kind::object))
+        return std::unexpected(field.error("expected an object of options"));
       out.backend_options[backend] = field.value().as_object();
     }
   }
@@ -90,7 +96,8 @@ Status Reader::inputs(const Cursor& root) {
   if (components) {
     ONNXPACK_TRY(auto members, components->members());
     for (const auto& [name, field] : members) {
-      if (name == "model" && model) return std::unexpected(field.error("the field \"model\" names this component already"));
+      if (name == "model" && model)
+        return std::unexpected(field.error("the field \"model\" names this component already"));
       ONNXPACK_TRY(std::string path, text(field));
       out_.components.push_back({name, at(path)});
     }
@@ -135,22 +142,25 @@ Result<target::Target> Reader::named_target(const Cursor& field) {
     host.name = name;
     return host;
   }
-  if (name.ends_with(".json") || name.find('/') != std::string::npos) return target_file(field, at(name));
+  if (name.ends_with(".json") || name.find('/') != std::string::npos)
+    return target_file(field, at(name));
   return in(target::find_profile(name), field.path());
 }
 
-// "x86-64-v3", or {"target": "qualcomm-sm8650", "input_shapes": ..., "allow_missing": true} for one with settings of its own.
+// "x86-64-v3", or {"target": "qualcomm-sm8650", "input_shapes": ..., "allow_missing": true} for one
+// with settings of its own.
 Status Reader::target(const Cursor& field) {
   bool bare = field.value().is(json::Kind::string);
   Cursor name = field;
   if (!bare) {
-    ONNXPACK_CHECK(
-        field.only_keys({"target", "input_shapes", "free_dimension_overrides", "backend_options", "allow_missing"}));
+    ONNXPACK_CHECK(field.only_keys({"target", "input_shapes", "free_dimension_overrides",
+                                    "backend_options", "allow_missing"}));
     ONNXPACK_TRY(name, field.at("target"));
   }
   ONNXPACK_TRY(auto target, named_target(name));
   for (const auto& known : out_.targets) {
-    if (known.name == target.name) return std::unexpected(name.error(fmt::format("target {} is listed twice", target.name)));
+    if (known.name == target.name)
+      return std::unexpected(name.error(fmt::format("target {} is listed twice", target.name)));
   }
   if (!bare) {
     ONNXPACK_TRY(out_.target_settings[target.name], settings(field));
@@ -181,7 +191,8 @@ Status Reader::limits(const Cursor& root) {
   ONNXPACK_TRY(auto coverage, root.find("min_coverage"));
   if (coverage) {
     ONNXPACK_TRY(out_.min_coverage, coverage->number());
-    if (!(out_.min_coverage >= 0 && out_.min_coverage <= 1)) return std::unexpected(coverage->error("expected a share from 0 to 1"));
+    if (!(out_.min_coverage >= 0 && out_.min_coverage <= 1))
+      return std::unexpected(coverage->error("expected a share from 0 to 1"));
   }
   auto seconds = [&](std::string_view key) -> Result<std::optional<std::chrono::seconds>> {
     ONNXPACK_TRY(auto field, root.find(key));
@@ -216,12 +227,31 @@ Status Reader::package_info(const Cursor& root) {
 }
 
 Result<BuildRequest> Reader::request(const Cursor& root) {
-  ONNXPACK_CHECK(root.only_keys({"$schema", "version", "model", "components", "attach", "targets", "output", "force", "backends",
-                                 "input_shapes", "free_dimension_overrides", "backend_options", "jobs", "fail_fast", "allow_missing",
-                                 "min_coverage", "timeout", "heartbeat_timeout", "memory_limit", "package"}));
+  ONNXPACK_CHECK(root.only_keys({"$schema",
+                                 "version",
+                                 "model",
+                                 "components",
+                                 "attach",
+                                 "targets",
+                                 "output",
+                                 "force",
+                                 "backends",
+                                 "input_shapes",
+                                 "free_dimension_overrides",
+                                 "backend_options",
+                                 "jobs",
+                                 "fail_fast",
+                                 "allow_missing",
+                                 "min_coverage",
+                                 "timeout",
+                                 "heartbeat_timeout",
+                                 "memory_limit",
+                                 "package"}));
   ONNXPACK_TRY(auto version, root.at("version"));
   ONNXPACK_TRY(auto number, version.integer());
-  if (number != 1) return std::unexpected(version.error(fmt::format("expected 1, the version that this onnx-pack reads, found {}", number)));
+  if (number != 1)
+    return std::unexpected(version.error(
+        fmt::format("expected 1, the version that this onnx-pack reads, found {}", number)));
   ONNXPACK_CHECK(inputs(root));
   ONNXPACK_CHECK(targets(root));
   ONNXPACK_TRY(out_.settings, settings(root));

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 
-#include "onnxpack/backend/supervisor.h"
+#include "onnxpack/backend/compile.h"
+#include "onnxpack/backend/schedule.h"
 #include "onnxpack/base/log.h"
 #include "onnxpack/base/text.h"
-#include "outputs.h"
+#include "onnxpack/crypto/digest.h"
 #include "variant.h"
 
 namespace onnxpack::package {
@@ -20,12 +21,13 @@ namespace {
 using backend::Outcome;
 using backend::OutcomeKind;
 using Clock = std::chrono::steady_clock;
+using Content = std::map<std::string, std::string>;
 
 JobReport report_of(const BuildRequest& request, const Job& job, const PreparedComponent& component) {
   JobReport out;
   out.target = request.targets[job.target].name;
   out.component = component.description.name;
-  out.backend = job.backend->name;
+  out.backend = job.backend->program.name;
   out.total_nodes = component.model.nodes().size();
   return out;
 }
@@ -34,6 +36,7 @@ JobStatus to_status(OutcomeKind kind) {
   switch (kind) {
     case OutcomeKind::ok: return JobStatus::built;
     case OutcomeKind::refused: return JobStatus::refused;
+    case OutcomeKind::no_gain: return JobStatus::no_gain;
     case OutcomeKind::error: return JobStatus::failed;
     default: return JobStatus::crashed;
   }
@@ -43,12 +46,15 @@ JobStatus to_status(OutcomeKind kind) {
 class JobRun {
  public:
   JobRun(const Environment& environment, const BuildRequest& request, const Job& job, const PreparedComponent& component,
-         const std::filesystem::path& scratch, std::size_t index)
+         const std::filesystem::path& scratch, std::size_t index, const Content& content, backend::Cache* cache, const CancelFlag& cancel)
       : environment_(environment),
         request_(request),
         job_(job),
         component_(component),
         scratch_(scratch),
+        content_(content),
+        cache_(cache),
+        cancel_(cancel),
         work_(scratch / fmt::format("job-{}", index)),
         task_(fmt::format("{} {}", job.request.variant_name, request.components.size() > 1 ? component.description.name : "")) {
     while (task_.ends_with(' ')) task_.pop_back();
@@ -69,59 +75,37 @@ class JobRun {
 
  private:
   Status compile(JobResult& result) {
-    ONNXPACK_CHECK(make_work_folder());
-    ONNXPACK_TRY(auto outcome, backend::run_backend(invocation()));
+    ONNXPACK_CHECK(environment_.files->make_directories(work_));
+    ONNXPACK_TRY(auto compiled, backend::compile(call()));
+    const Outcome& outcome = compiled.outcome;
+    if (outcome.kind == OutcomeKind::cancelled && !environment_.cancel->is_set()) {
+      result.report.status = JobStatus::skipped;
+      result.report.reason = "stopped: another target failed first (--fail-fast)";
+      return {};
+    }
     if (outcome.kind == OutcomeKind::cancelled) return fail(ErrorKind::cancelled, "interrupted");
-    result.report.status = to_status(outcome.kind);
+    result.report.status = compiled.from_cache ? JobStatus::cached : to_status(outcome.kind);
     for (const auto& warning : outcome.warnings) log::warning(fmt::format("{}: {}", task_, warning));
+    for (const auto& note : compiled.response.notes) log::info(fmt::format("{}: {}", task_, note));
     if (!outcome.ok()) return explain(outcome, result.report);
-
-    auto response = protocol::compile_response_from_json(json::Cursor(outcome.response));
-    if (!response) {
-      result.report.status = JobStatus::crashed;
-      result.report.reason = fmt::format("its answer is malformed: {}", response.error().message());
-      return keep_log(outcome, result.report);
-    }
-    if (auto taken = take_variants(*response, result); !taken) {
-      if (taken.error().kind() == ErrorKind::io || taken.error().kind() == ErrorKind::cancelled) return taken;
-      result.variants.clear();
-      result.blobs.clear();
-      result.report.variants.clear();
-      result.report.status = JobStatus::crashed;
-      result.report.reason = taken.error().message();
-      return keep_log(outcome, result.report);
-    }
+    take_variants(compiled, result);
     check_coverage(result);
     return {};
   }
 
-  // The staged components are shared by all jobs through a link to their folder: no runtime minds a linked folder above the weights (a linked
-  // weight file they refuse), and nothing is copied for each compiler.
-  Status make_work_folder() {
-    ONNXPACK_CHECK(environment_.files->make_directories(work_ / "out"));
-    ONNXPACK_CHECK(environment_.files->make_directories(work_ / "scratch"));
-    std::error_code error;
-    std::filesystem::create_directory_symlink("../components", work_ / "components", error);
-    if (error) return fail(ErrorKind::io, fmt::format("cannot link the components into {}: {}", work_.string(), error.message()));
-    return {};
-  }
-
-  backend::Invocation invocation() {
-    backend::Invocation out;
-    out.backend = job_.backend->name;
-    out.program = job_.backend->path;
-    out.verb = protocol::Verb::compile;
-    protocol::CompileRequest request = job_.request;
-    request.output_dir = "out";
-    request.scratch_dir = "scratch";
-    out.request = protocol::to_json(request);
+  backend::CompileCall call() {
+    backend::CompileCall out;
+    out.backend = job_.backend;
+    out.request = job_.request;
+    out.components_root = scratch_;
     out.work_folder = work_;
     out.log_file = work_ / "log";
     out.limits.quiet = request_.heartbeat_timeout;
     if (request_.compile_timeout) out.limits.total = *request_.compile_timeout;
     out.limits.memory_bytes = request_.memory_limit;
-    out.cancel = environment_.cancel;
-    out.environment = backend::backend_environment();
+    out.cancel = &cancel_;
+    out.content = content_;
+    out.cache = cache_;
     out.on_event = [this](const protocol::Event& event) { show(event); };
     return out;
   }
@@ -135,9 +119,8 @@ class JobRun {
   }
 
   Status explain(const Outcome& outcome, JobReport& report) {
-    const json::Value* status = outcome.response.find("status");
-    if (status != nullptr && *status == json::Value("no-gain")) report.status = JobStatus::no_gain;
-    bool answered = outcome.kind == OutcomeKind::refused || outcome.kind == OutcomeKind::error;
+    bool answered = outcome.kind == OutcomeKind::refused || outcome.kind == OutcomeKind::error ||
+                    outcome.kind == OutcomeKind::no_gain;
     report.reason = answered ? outcome.reason : backend::headline(outcome);
     if (answered && !outcome.stage.empty()) report.reason = fmt::format("{}: {}", outcome.stage, report.reason);
     report.hint = outcome.hint;
@@ -159,21 +142,22 @@ class JobRun {
     return {};
   }
 
-  Status take_variants(const protocol::CompileResponse& response, JobResult& result) {
-    environment_.watcher->stage(task_, "hash");
-    for (const auto& answer : response.variants) {
-      manifest::Variant variant = make_variant(job_, request_.targets[job_.target], answer, "");
+  void take_variants(const backend::Compiled& compiled, JobResult& result) {
+    for (const auto& answer : compiled.response.variants) {
+      manifest::Variant variant = make_variant(job_, request_.targets[job_.target], answer, compiled.key);
       for (const auto& partition : answer.partitions) {
         for (const auto& blob : partition.blobs) {
-          ONNXPACK_TRY(auto file, take_output(*environment_.files, work_ / "out", blob, environment_.cancel));
-          result.report.size += file.size;
-          result.blobs.push_back({fmt::format("variants/{}/{}", variant.name, blob.path), file.path, file.sha256});
+          auto file = std::ranges::find(compiled.files, blob.path, &backend::OutputFile::path);
+          std::string member = fmt::format("variants/{}/{}", variant.name, blob.path);
+          // Two partitions may share a blob; a member is written once.
+          if (std::ranges::find(result.blobs, member, &BlobFile::member) != result.blobs.end()) continue;
+          result.report.size += file->size;
+          result.blobs.push_back({std::move(member), file->file, file->sha256});
         }
       }
       result.report.variants.push_back(variant.name);
       result.variants.push_back(std::move(variant));
     }
-    return {};
   }
 
   void check_coverage(JobResult& result) {
@@ -198,32 +182,22 @@ class JobRun {
   const Job& job_;
   const PreparedComponent& component_;
   const std::filesystem::path& scratch_;
+  const Content& content_;
+  backend::Cache* cache_;
+  const CancelFlag& cancel_;
   std::filesystem::path work_;
   std::string task_;
 };
 
-// Runs `count` pieces of work on `threads` threads; the first error stops what has not begun.
-Status run_parallel(std::size_t count, unsigned threads, const std::function<Status(std::size_t)>& work) {
-  std::atomic<std::size_t> next = 0;
-  std::atomic<bool> stop = false;
-  std::mutex mutex;
-  Status first;
-  auto loop = [&] {
-    while (!stop) {
-      std::size_t index = next++;
-      if (index >= count) return;
-      if (auto status = work(index); !status) {
-        std::scoped_lock lock(mutex);
-        if (first) first = std::move(status);
-        stop = true;
-      }
-    }
-  };
-  std::vector<std::jthread> pool;
-  for (unsigned i = 1; i < threads && i < count; ++i) pool.emplace_back(loop);
-  loop();
-  pool.clear();
-  return first;
+// Digests of the component's files as the user gave them: what the build key says of the model.
+Result<Content> content_of(const Environment& environment, const PreparedComponent& component) {
+  Content out = {{"model", component.description.original.sha256}};
+  for (std::size_t i = 0; i < component.model.external_files().size(); ++i) {
+    ONNXPACK_TRY(auto file, component.model.open_external(i));
+    ONNXPACK_TRY(auto digest, crypto::sha256_file(*file, environment.cancel));
+    out["data/" + component.model.external_files()[i].location] = digest.hex();
+  }
+  return out;
 }
 
 unsigned job_threads(const BuildRequest& request) {
@@ -231,31 +205,79 @@ unsigned job_threads(const BuildRequest& request) {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
+class JobList {
+ public:
+  JobList(const Environment& environment, const BuildRequest& request, const Plan& plan, const std::vector<PreparedComponent>& components,
+          const std::filesystem::path& scratch)
+      : environment_(environment), request_(request), plan_(plan), components_(components), scratch_(scratch), results_(plan.jobs.size()) {}
+
+  Result<std::vector<JobResult>> run() {
+    for (const auto& component : components_) {
+      ONNXPACK_TRY(auto content, content_of(environment_, component));
+      contents_.push_back(std::move(content));
+    }
+    if (!environment_.cache.empty()) {
+      ONNXPACK_TRY(cache_, backend::Cache::open(environment_.cache));
+    }
+    std::vector<backend::Job> jobs;
+    for (std::size_t i = 0; i < plan_.jobs.size(); ++i) {
+      jobs.push_back({plan_.jobs[i].request.variant_name, 0, [this, i](const CancelFlag& cancel) { return run_one(i, cancel); }});
+    }
+    auto ends = backend::run_jobs(jobs, {.jobs = job_threads(request_), .fail_fast = request_.fail_fast, .cancel = environment_.cancel});
+    if (!error_) return std::unexpected(std::move(error_.error()));
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i].end != backend::JobEnd::skipped) continue;
+      results_[i].report = report_of(request_, plan_.jobs[i], components_[plan_.jobs[i].component]);
+      results_[i].report.status = JobStatus::skipped;
+      results_[i].report.reason = "not started: another target failed first (--fail-fast)";
+    }
+    return std::move(results_);
+  }
+
+ private:
+  bool run_one(std::size_t index, const CancelFlag& cancel) {
+    const Job& job = plan_.jobs[index];
+    JobRun run(environment_, request_, job, components_[job.component], scratch_, index, contents_[job.component], cache_ ? &*cache_ : nullptr, cancel);
+    auto result = run.run();
+    if (!result) {
+      std::scoped_lock lock(mutex_);
+      if (error_) error_ = std::unexpected(std::move(result.error()));
+      return false;
+    }
+    auto status = result->report.status;
+    results_[index] = std::move(*result);
+    return status == JobStatus::built || status == JobStatus::cached || status == JobStatus::no_gain;
+  }
+
+  const Environment& environment_;
+  const BuildRequest& request_;
+  const Plan& plan_;
+  const std::vector<PreparedComponent>& components_;
+  const std::filesystem::path& scratch_;
+  std::vector<Content> contents_;
+  std::optional<backend::Cache> cache_;
+  std::mutex mutex_;
+  Status error_;
+  std::vector<JobResult> results_;
+};
+
+// A dry run says what would be compiled; nothing is started.
+std::vector<JobResult> planned(const BuildRequest& request, const Plan& plan, const std::vector<PreparedComponent>& components) {
+  std::vector<JobResult> out;
+  for (const Job& job : plan.jobs) {
+    out.emplace_back().report = report_of(request, job, components[job.component]);
+    out.back().report.status = JobStatus::planned;
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::vector<JobResult>> compile_jobs(const Environment& environment, const BuildRequest& request, const Plan& plan,
                                             const std::vector<PreparedComponent>& components, const std::filesystem::path& scratch) {
-  std::vector<JobResult> out(plan.jobs.size());
-  std::atomic<bool> lost = false;
-  ONNXPACK_CHECK(run_parallel(plan.jobs.size(), job_threads(request), [&](std::size_t index) -> Status {
-    const Job& job = plan.jobs[index];
-    const PreparedComponent& component = components[job.component];
-    out[index].report = report_of(request, job, component);
-    if (request.dry_run) {
-      out[index].report.status = JobStatus::planned;
-      return {};
-    }
-    if (request.fail_fast && lost) {
-      out[index].report.status = JobStatus::skipped;
-      out[index].report.reason = "another target failed first (--fail-fast)";
-      return {};
-    }
-    ONNXPACK_TRY(out[index], JobRun(environment, request, job, component, scratch, index).run());
-    auto status = out[index].report.status;
-    if (status != JobStatus::built && status != JobStatus::cached && status != JobStatus::no_gain) lost = true;
-    return {};
-  }));
-  return out;
+  if (request.dry_run) return planned(request, plan, components);
+  if (plan.jobs.empty()) return std::vector<JobResult>();
+  return JobList(environment, request, plan, components, scratch).run();
 }
 
 }  // namespace onnxpack::package

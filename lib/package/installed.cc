@@ -1,74 +1,36 @@
 #include "installed.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <future>
-#include <map>
 
 #include "onnxpack/backend/supervisor.h"
 #include "onnxpack/base/text.h"
-#include "onnxpack/crypto/digest.h"
 #include "onnxpack/package/backends.h"
 #include "onnxpack/protocol/run.h"
 
 namespace onnxpack::package {
 namespace {
 
-constexpr std::chrono::seconds describe_limit{20};
+constexpr std::chrono::seconds ask_limit{30};
 
-// Where backends are looked for, first wins: the install's own, then --backend-path, then PATH.
-std::vector<std::filesystem::path> search_path(const Environment& environment) {
-  std::vector<std::filesystem::path> out;
-  if (!environment.libexec.empty()) out.push_back(environment.libexec);
-  out.insert(out.end(), environment.backend_path.begin(), environment.backend_path.end());
+backend::Places places(const Environment& environment) {
   auto path = environment.variables.find("PATH");
-  if (path != environment.variables.end()) {
-    for (std::string_view folder : split(path->second, ':')) {
-      // An empty entry means the current folder to a shell; a program found there is rarely meant.
-      if (!folder.empty()) out.emplace_back(folder);
-    }
-  }
-  return out;
+  return {environment.libexec, environment.backend_path, path == environment.variables.end() ? "" : path->second};
 }
 
-bool is_program(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
-}
-
-// Name -> every program of that name, in search order.
-std::map<std::string, std::vector<std::filesystem::path>> discover(const Environment& environment) {
-  std::map<std::string, std::vector<std::filesystem::path>> out;
-  for (const auto& folder : search_path(environment)) {
-    auto names = environment.files->list(folder);
-    if (!names) continue;  // PATH often names folders that do not exist
-    for (const auto& file : *names) {
-      if (!file.starts_with(protocol::program_prefix)) continue;
-      std::string name = file.substr(protocol::program_prefix.size());
-      if (name.empty() || !is_program(folder / file)) continue;
-      auto& programs = out[name];
-      std::error_code error;
-      auto same = [&](const auto& other) { return std::filesystem::equivalent(other, folder / file, error); };
-      if (std::ranges::none_of(programs, same)) programs.push_back(std::filesystem::absolute(folder / file));
-    }
-  }
-  return out;
-}
-
-// Runs one of the verbs that need no model. Nothing is kept.
-Result<backend::Outcome> ask(const Environment& environment, const InstalledBackend& program, protocol::Verb verb, json::Value request) {
-  ONNXPACK_TRY(auto folder, io::TemporaryDirectory::create(*environment.files, "onnx-pack-ask-"));
+// `probe` of one backend. Nothing is kept.
+Result<backend::Outcome> probe(const Environment& environment, const InstalledBackend& backend) {
+  ONNXPACK_TRY(auto folder, io::TemporaryDirectory::create(*environment.files, "onnx-pack-probe-"));
   backend::Invocation invocation;
-  invocation.backend = program.name;
-  invocation.program = program.path;
-  invocation.verb = verb;
-  invocation.request = std::move(request);
+  invocation.backend = backend.program.name;
+  invocation.program = backend.program.path;
+  invocation.verb = protocol::Verb::probe;
+  invocation.request = protocol::to_json(protocol::ProbeRequest{});
   invocation.work_folder = folder.path();
   invocation.log_file = folder.path() / "log";
-  invocation.limits.quiet = describe_limit;
-  invocation.limits.total = describe_limit;
+  invocation.limits.quiet = ask_limit;
+  invocation.limits.total = ask_limit;
   invocation.cancel = environment.cancel;
   invocation.environment = backend::backend_environment();
   ONNXPACK_TRY(auto outcome, backend::run_backend(invocation));
@@ -76,40 +38,12 @@ Result<backend::Outcome> ask(const Environment& environment, const InstalledBack
   return outcome;
 }
 
-Status describe(const Environment& environment, InstalledBackend& program) {
-  ONNXPACK_TRY(auto file, environment.files->open(program.path));
-  ONNXPACK_TRY(auto digest, crypto::sha256_file(*file, environment.cancel));
-  program.program_sha256 = digest.hex();
-  ONNXPACK_TRY(auto outcome, ask(environment, program, protocol::Verb::describe, protocol::to_json(protocol::DescribeRequest{})));
-  if (!outcome.ok()) {
-    program.problem = backend::headline(outcome);
-    program.hint = outcome.hint;
-    return {};
-  }
-  auto description = protocol::describe_response_from_json(json::Cursor(outcome.response));
-  if (!description) {
-    program.problem = fmt::format("its describe answer is malformed: {}", description.error().message());
-    return {};
-  }
-  program.description = std::move(*description);
-  auto version = protocol::negotiate(protocol::VersionRange{}, program.description.protocol);
-  if (!version) {
-    program.problem = version.error().message();
-  } else if (program.description.name != program.name) {
-    program.problem = fmt::format("the program is called {}, but describes itself as {}", program.name, printable(program.description.name));
-  } else if (!program.description.available) {
-    program.problem = program.description.reason;
-    program.hint = program.description.hint;
-  }
-  return {};
-}
-
 BackendInfo info(const InstalledBackend& backend) {
   BackendInfo out;
-  out.name = backend.name;
-  out.path = backend.path.string();
-  for (const auto& path : backend.shadowed) out.shadowed.push_back(path.string());
-  out.usable = backend.problem.empty();
+  out.name = backend.program.name;
+  out.path = backend.program.path.string();
+  for (const auto& path : backend.program.shadowed) out.shadowed.push_back(path.string());
+  out.usable = backend.usable();
   out.problem = backend.problem;
   out.hint = backend.hint;
   const auto& description = backend.description;
@@ -131,28 +65,17 @@ BackendInfo info(const InstalledBackend& backend) {
 }  // namespace
 
 Result<Installed> Installed::find(const Environment& environment) {
+  backend::Discovery discovery = backend::discover(places(environment));
+  for (const auto& warning : discovery.warnings) environment.watcher->warning(warning);
+  backend::DescribeOptions options;
+  options.cancel = environment.cancel;
   Installed out;
-  for (auto& [name, programs] : discover(environment)) {
-    InstalledBackend& backend = out.backends_.emplace_back();
-    backend.name = name;
-    backend.path = programs[0];
-    backend.shadowed.assign(programs.begin() + 1, programs.end());
-  }
-  // Side by side: each is a process start, and some load a large runtime to name its version.
-  std::vector<std::future<Status>> answers;
-  for (InstalledBackend& backend : out.backends_) {
-    answers.push_back(std::async(std::launch::async, [&] { return describe(environment, backend); }));
-  }
-  Status all;
-  for (auto& answer : answers) {
-    if (auto status = answer.get(); !status && all) all = std::move(status);
-  }
-  if (!all) return std::unexpected(std::move(all.error()));
+  ONNXPACK_TRY(out.backends_, backend::describe_all(discovery, options));
   return out;
 }
 
 const InstalledBackend* Installed::find(std::string_view name) const {
-  auto found = std::ranges::find(backends_, name, &InstalledBackend::name);
+  auto found = std::ranges::find_if(backends_, [&](const auto& backend) { return backend.program.name == name; });
   return found == backends_.end() ? nullptr : &*found;
 }
 
@@ -169,17 +92,17 @@ Result<target::Target> host_target(const Environment& environment) {
   for (const auto& backend : installed.all()) {
     const auto& verbs = backend.description.verbs;
     if (!backend.problem.empty() || std::ranges::find(verbs, protocol::Verb::probe) == verbs.end()) continue;
-    ONNXPACK_TRY(auto outcome, ask(environment, backend, protocol::Verb::probe, protocol::to_json(protocol::ProbeRequest{})));
+    ONNXPACK_TRY(auto outcome, probe(environment, backend));
     if (!outcome.ok()) {
       environment.watcher->warning(fmt::format("{}; its facts are missing from the host's", backend::headline(outcome)));
       continue;
     }
-    auto probe = protocol::probe_response_from_json(json::Cursor(outcome.response));
-    if (!probe) {
-      environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", backend.name, probe.error().message()));
+    auto answer = protocol::probe_response_from_json(json::Cursor(outcome.response));
+    if (!answer) {
+      environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", backend.program.name, answer.error().message()));
       continue;
     }
-    target::merge_facts(out.facts, probe->facts);
+    target::merge_facts(out.facts, answer->facts);
   }
   return out;
 }

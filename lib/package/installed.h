@@ -1,25 +1,16 @@
 // The backends of this install, with what they say of themselves.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "onnxpack/backend/discovery.h"
 #include "onnxpack/package/environment.h"
-#include "onnxpack/protocol/describe.h"
 
 namespace onnxpack::package {
 
-struct InstalledBackend {
-  std::string name;
-  std::filesystem::path path;
-  std::vector<std::filesystem::path> shadowed;
-  std::string program_sha256;
-  protocol::DescribeResponse description;
-  std::string problem;  // why it cannot be used; empty when it can
-  std::string hint;
-};
+using InstalledBackend = backend::Backend;
 
 class Installed {
  public:

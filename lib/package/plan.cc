@@ -72,11 +72,11 @@ protocol::CompileRequest compile_request(const BuildRequest& build, const target
   for (const auto& scope : description.scopes) {
     out.scopes.push_back({scope.name, scope.node_count, scope.inputs, scope.outputs, scope.node_outputs});
   }
-  auto options = settings.backend_options.find(backend.name);
+  auto options = settings.backend_options.find(backend.program.name);
   if (options != settings.backend_options.end()) out.options = options->second;
   for (const auto& dimension : shapes.dimensions) out.free_dimensions[dimension.name] = dimension.size;
   for (const auto& input : shapes.inputs) out.input_shapes[input.input] = input.dims;
-  out.variant_name = fmt::format("{}-{}", target.name, backend.name);
+  out.variant_name = fmt::format("{}-{}", target.name, backend.program.name);
   if (build.components.size() > 1) out.variant_name = fmt::format("{}-{}", description.name, out.variant_name);
   return out;
 }
@@ -86,7 +86,7 @@ JobReport not_usable(const target::Target& target, const PreparedComponent& comp
   JobReport out;
   out.target = target.name;
   out.component = component.description.name;
-  out.backend = backend.name;
+  out.backend = backend.program.name;
   out.status = JobStatus::refused;
   out.total_nodes = component.model.nodes().size();
   out.reason = std::move(reason);
@@ -122,7 +122,7 @@ class Planner {
       return out;
     }
     std::vector<std::string> known = {"none"};
-    for (const auto& backend : installed_.all()) known.push_back(backend.name);
+    for (const auto& backend : installed_.all()) known.push_back(backend.program.name);
     for (const auto& name : request_.backends) {
       if (name == "none") continue;
       const InstalledBackend* found = installed_.find(name);
@@ -133,7 +133,7 @@ class Planner {
       }
       out.push_back(found);
     }
-    std::ranges::sort(out, {}, &InstalledBackend::name);
+    std::ranges::sort(out, {}, [](const auto* b) { return b->program.name; });
     out.erase(std::ranges::unique(out).begin(), out.end());
     return out;
   }
@@ -167,7 +167,7 @@ class Planner {
       if (asked) plan_.refused.push_back(not_usable(target, components_[c], backend, served.reason, ""));
       return;
     }
-    used_.insert(backend.name);
+    used_.insert(backend.program.name);
     plan_.jobs.push_back({t, c, &backend, compile_request(request_, target, components_[c], shapes, settings, backend)});
   }
 

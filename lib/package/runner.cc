@@ -168,7 +168,7 @@ Result<RunResult> Runner::run(const manifest::Component& component, const manife
 
   backend::Invocation invocation;
   invocation.backend = name;
-  invocation.program = program->path;
+  invocation.program = program->program.path;
   invocation.verb = protocol::Verb::run;
   invocation.request = protocol::to_json(request);
   invocation.work_folder = state_->folder.path();

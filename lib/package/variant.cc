@@ -38,7 +38,7 @@ manifest::Variant make_variant(const Job& job, const target::Target& target, con
   manifest::Variant out;
   out.name = job.request.variant_name + answer.suffix;
   out.component = job.request.component.name;
-  out.backend = job.backend->name;
+  out.backend = job.backend->program.name;
   out.ep = answer.ep;
   out.device = answer.device;
   out.target = target.name;
