@@ -74,7 +74,7 @@ install_debian() {
   fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get -qq -o Acquire::Retries=3 update
-  apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 --no-install-recommends install "${missing[@]}" > "$work/apt.log" ||
+  apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 --no-install-recommends install "${missing[@]}" > "$work/apt.log" 2>&1 ||
     { tail -20 "$work/apt.log" >&2; exit 1; }
 }
 
@@ -196,7 +196,7 @@ fi
 say "this will"
 if [ ${#missing[@]} -gt 0 ]; then
   say "  install Debian packages: ${missing[*]}"
-  case " ${missing[*]} " in *" clang-19 "*) apt_mb=150 ;; *) apt_mb=25 ;; esac
+  case " ${missing[*]} " in *" clang-19 "*) apt_mb=85 ;; *) apt_mb=25 ;; esac
   download=$((download + apt_mb)) minutes=$((minutes + 1))
 fi
 for part in ${todo[@]+"${todo[@]}"}; do
