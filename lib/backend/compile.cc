@@ -28,6 +28,18 @@ Status lay_out(const CompileCall& call) {
   return {};
 }
 
+bool answered(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::ok:
+    case OutcomeKind::refused:
+    case OutcomeKind::no_gain:
+    case OutcomeKind::error:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void break_protocol(Compiled& out, const Error& error) {
   out.outcome.kind = OutcomeKind::protocol;
   out.outcome.reason = fmt::format("its answer cannot be used: {}", error.message());
@@ -35,7 +47,7 @@ void break_protocol(Compiled& out, const Error& error) {
 
 // Types the answer and checks the files; what is wrong with them becomes the outcome.
 Status examine(const CompileCall& call, const protocol::CompileRequest& request, Compiled& out) {
-  if (out.outcome.response.is(json::Kind::null)) return {};
+  if (!answered(out.outcome)) return {};
   auto response = protocol::compile_response_from_json(json::Cursor(out.outcome.response));
   if (!response) {
     break_protocol(out, response.error());

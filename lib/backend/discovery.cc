@@ -88,24 +88,26 @@ Result<std::string> digest_of(const fs::path& path) {
 
 // What the answer says, or why it cannot be believed.
 void interpret(const Outcome& outcome, Backend& out) {
-  if (!outcome.ok() && outcome.response.is(json::Kind::null)) {
+  auto from_outcome = [&] {
     out.problem = headline(outcome);
     out.hint = outcome.hint;
     if (out.hint.empty() && !outcome.last_lines.empty()) {
       out.hint = fmt::format("its last words: {}", outcome.last_lines.back());
     }
-    return;
-  }
+  };
+  if (outcome.response.is(json::Kind::null)) return from_outcome();
   auto description = protocol::describe_response_from_json(json::Cursor(outcome.response));
   if (!description) {
+    // A backend of another protocol is told apart from a broken one, whatever else it wrote.
+    bool speaks_another = description.error().kind() == ErrorKind::unsupported;
+    if (outcome.kind == OutcomeKind::protocol && !speaks_another) return from_outcome();
     out.problem = description.error().message();
     out.hint = description.error().hint();
     return;
   }
   out.description = std::move(*description);
   if (out.description.answer.status != protocol::AnswerStatus::ok) {
-    out.problem = headline(outcome);
-    out.hint = outcome.hint;
+    from_outcome();
   } else if (out.description.name != out.program.name) {
     out.problem = fmt::format("{} calls itself \"{}\"", out.program.path.filename().string(),
                               printable(out.description.name));

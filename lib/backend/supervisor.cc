@@ -269,10 +269,8 @@ void Watch::judge_answer(Outcome& out) const {
     out.stage.clear();
   } else if (auto kind = kind_of(word); !kind) {
     out.reason = "the response has no status of ok, refused, no-gain or error";
-    return;
   } else if (text_of("reason").empty()) {
     out.reason = fmt::format("the response says \"{}\" without a reason", word);
-    return;
   } else {
     out.kind = *kind;
     out.reason = text_of("reason");

@@ -94,7 +94,7 @@ Result<target::Facts> facts_at(const json::Cursor& cursor, std::string_view key)
 Result<std::vector<target::Requirement>> requirements_at(const json::Cursor& cursor,
                                                          std::string_view key) {
   return json::read_optional_array(cursor, key, [](const json::Cursor& item) {
-    return in(target::requirement_from_json(item.value()), item.path());
+    return target::requirement_from_json(item.value(), item.path());
   });
 }
 

@@ -44,7 +44,8 @@ struct Outcome {
   std::uint64_t peak_resident_bytes = 0;  // as polled: a lower bound
   std::size_t leftovers = 0;              // processes it left behind, killed
   std::vector<std::string> warnings;      // what was odd but did no harm
-  json::Value response;                   // whenever it answered
+  json::Value
+      response;  // null unless it answered in JSON (also when the answer breaks the protocol)
 
   bool ok() const { return kind == OutcomeKind::ok; }
 };
