@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "onnxpack/backend/supervisor.h"
 #include "onnxpack/base/text.h"
@@ -20,11 +21,11 @@ backend::Places places(const Environment& environment) {
 }
 
 // `probe` of one backend. Nothing is kept.
-Result<backend::Outcome> probe(const Environment& environment, const InstalledBackend& backend) {
+Result<backend::Outcome> probe(const Environment& environment, const backend::Program& program) {
   ONNXPACK_TRY(auto folder, io::TemporaryDirectory::create(*environment.files, "onnx-pack-probe-"));
   backend::Invocation invocation;
-  invocation.backend = backend.program.name;
-  invocation.program = backend.program.path;
+  invocation.backend = program.name;
+  invocation.program = program.path;
   invocation.verb = protocol::Verb::probe;
   invocation.request = protocol::to_json(protocol::ProbeRequest{});
   invocation.work_folder = folder.path();
@@ -86,24 +87,45 @@ Result<std::vector<BackendInfo>> list_backends(const Environment& environment) {
   return out;
 }
 
+namespace {
+
+// What one backend adds to the facts of this machine. A broken or silent one adds nothing and is said.
+Result<target::Facts> probed_facts(const Environment& environment, const backend::Program& program) {
+  ONNXPACK_TRY(auto outcome, probe(environment, program));
+  // A backend without the verb refuses, which is an answer.
+  if (outcome.kind == backend::OutcomeKind::refused || outcome.kind == backend::OutcomeKind::error) return target::Facts();
+  if (!outcome.ok()) {
+    environment.watcher->warning(fmt::format("{}; its facts are missing from the host's", backend::headline(outcome)));
+    return target::Facts();
+  }
+  auto answer = protocol::probe_response_from_json(json::Cursor(outcome.response));
+  if (!answer) {
+    environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", program.name, answer.error().message()));
+    return target::Facts();
+  }
+  return std::move(answer->facts);
+}
+
+}  // namespace
+
 Result<target::Target> host_target(const Environment& environment) {
   target::Target out = target::probe_host();
-  ONNXPACK_TRY(auto installed, Installed::find(environment));
-  for (const auto& backend : installed.all()) {
-    const auto& verbs = backend.description.verbs;
-    if (!backend.problem.empty() || std::ranges::find(verbs, protocol::Verb::probe) == verbs.end()) continue;
-    ONNXPACK_TRY(auto outcome, probe(environment, backend));
-    if (!outcome.ok()) {
-      environment.watcher->warning(fmt::format("{}; its facts are missing from the host's", backend::headline(outcome)));
-      continue;
-    }
-    auto answer = protocol::probe_response_from_json(json::Cursor(outcome.response));
-    if (!answer) {
-      environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", backend.program.name, answer.error().message()));
-      continue;
-    }
-    target::merge_facts(out.facts, answer->facts);
+  // Without `describe` first, and all at once: each costs a process start, and a person waits for the answer.
+  backend::Discovery discovery = backend::discover(places(environment));
+  std::vector<std::future<Result<target::Facts>>> answers;
+  for (const auto& program : discovery.programs) {
+    answers.push_back(std::async(std::launch::async, [&] { return probed_facts(environment, program); }));
   }
+  Status all;
+  for (auto& answer : answers) {
+    auto facts = answer.get();
+    if (facts) {
+      target::merge_facts(out.facts, *facts);
+    } else if (all) {
+      all = std::unexpected(std::move(facts.error()));
+    }
+  }
+  if (!all) return std::unexpected(std::move(all.error()));
   return out;
 }
 

@@ -110,6 +110,7 @@ class Planner {
       }
       ONNXPACK_CHECK(plan_target(t));
     }
+    warn_idle();
     warn_unused_options();
     return std::move(plan_);
   }
@@ -156,10 +157,9 @@ class Planner {
     const target::Target& target = request_.targets[t];
     bool asked = !request_.backends.empty();
     if (!backend.problem.empty()) {
-      // A broken backend is said once it is known to be wanted: by name, or because it would have served.
-      if (asked || protocol::serves(backend.description, target).served) {
-        plan_.refused.push_back(not_usable(target, components_[c], backend, backend.problem, backend.hint));
-      }
+      if (asked) plan_.refused.push_back(not_usable(target, components_[c], backend, backend.problem, backend.hint));
+      // One that nobody named is said once, and only where it would have taken part.
+      if (!asked && protocol::serves(backend.description, target).served) idle_.insert(&backend);
       return;
     }
     Served served = protocol::serves(backend.description, target);
@@ -169,6 +169,13 @@ class Planner {
     }
     used_.insert(backend.program.name);
     plan_.jobs.push_back({t, c, &backend, compile_request(request_, target, components_[c], shapes, settings, backend)});
+  }
+
+  void warn_idle() {
+    for (const InstalledBackend* backend : idle_) {
+      std::string hint = backend->hint.empty() ? "" : fmt::format("; {}", backend->hint);
+      plan_.warnings.push_back(fmt::format("backend {} takes no part: {}{}", backend->program.name, backend->problem, hint));
+    }
   }
 
   void warn_unused_options() {
@@ -187,6 +194,7 @@ class Planner {
   const Installed& installed_;
   std::vector<const InstalledBackend*> candidates_;
   std::set<std::string> used_;
+  std::set<const InstalledBackend*> idle_;
   Plan plan_;
 };
 

@@ -26,13 +26,13 @@ class Writer {
   std::vector<manifest::Member> take_members() { return std::move(members_); }
 
   Status add(const std::string& name, std::span<const io::Segment> content) {
-    ONNXPACK_TRY(auto added, in(archive_.add(name, content, options()), printable(name)));
+    ONNXPACK_TRY(auto added, archive_.add(name, content, options()));
     note(name, std::move(added));
     return {};
   }
   Status add_file(const std::string& name, const io::ReadableFile& file) {
     ONNXPACK_TRY(auto added,
-                 in(archive_.add(name, file, 0, file.size(), options()), printable(name)));
+                 archive_.add(name, file, 0, file.size(), options()));
     note(name, std::move(added));
     return {};
   }

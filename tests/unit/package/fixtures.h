@@ -16,10 +16,10 @@ namespace onnxpack::package::testing {
 struct ModelSpec {
   std::int64_t ir_version = 8;
   std::uint64_t elements = 16;    // of the weight: y = x + w, float
-  std::string external_location;  // empty: weights inline
+  std::string external_location = {};  // empty: weights inline
   std::uint64_t external_offset = 0;
   std::string op_type = "Add";
-  std::string domain;
+  std::string domain = {};
   float scale = 1.0F;  // w[i] = scale * i
 };
 

@@ -21,8 +21,8 @@ enum class ExtractWhat {
 
 struct ExtractRequest {
   ExtractWhat what = ExtractWhat::all;
-  std::string variant;                  // for ExtractWhat::variant
-  std::vector<std::string> components;  // empty: all
+  std::string variant = {};                  // for ExtractWhat::variant
+  std::vector<std::string> components = {};  // empty: all
   std::filesystem::path output;  // a folder that is made (or is empty); for one original without
                                  // external data also a file name
   bool overwrite = false;        // replace files that are there

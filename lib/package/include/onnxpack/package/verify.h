@@ -29,12 +29,12 @@ struct InputSource {
 struct VerifyRequest {
   bool integrity_only = false;
   bool require_verified = false;      // a variant that was not run is then a failure
-  std::vector<std::string> variants;  // empty: all
-  InputSource inputs;
+  std::vector<std::string> variants = {};  // empty: all
+  InputSource inputs = {};
   unsigned runs = 10;  // timed runs per variant
   unsigned warmup = 2;
   unsigned threads = 0;
-  std::optional<std::filesystem::path> record;  // evidence file to write
+  std::optional<std::filesystem::path> record = {};  // evidence file to write
 };
 
 enum class CheckStatus { passed, failed, not_run, weak_input, absent };
