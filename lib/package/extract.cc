@@ -61,6 +61,18 @@ Result<std::vector<Item>> original_items(
   return out;
 }
 
+// Where a variant's file goes when it is extracted to be run: as in the package, but a graph that names its weights from the package's root
+// stands at that root, since ONNX Runtime looks for weights at and below the graph's own folder only.
+std::string extracted_name(const manifest::Variant& variant, const std::string& member) {
+  bool entry_point = std::ranges::any_of(variant.partitions, [&](const auto& partition) {
+    return !partition.blobs.empty() && partition.blobs[0].member == member;
+  });
+  auto own = variant.executor_info.find("onnx_pack");
+  const json::Value* base = own == variant.executor_info.end() ? nullptr : own->second.find("external_data_base");
+  if (!entry_point || base == nullptr || *base != json::Value("package")) return member;
+  return std::filesystem::path(member).filename().string();
+}
+
 Result<std::vector<Item>> variant_items(const PackageFile& package, const std::string& name) {
   const manifest::Variant* variant = package.manifest().find_variant(name);
   if (variant == nullptr) {
@@ -76,7 +88,7 @@ Result<std::vector<Item>> variant_items(const PackageFile& package, const std::s
   }
   std::vector<Item> out;
   for (const auto& member : members_of(package.manifest(), *variant)) {
-    ONNXPACK_TRY(Item item, member_item(package, member, member));
+    ONNXPACK_TRY(Item item, member_item(package, member, extracted_name(*variant, member)));
     out.push_back(std::move(item));
   }
   return out;
