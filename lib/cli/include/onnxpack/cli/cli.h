@@ -17,10 +17,11 @@ struct World {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::map<std::string, std::string> variables;
-  std::filesystem::path program;       // where this program lies, to find its backends
+  std::filesystem::path program;  // where this program lies, to find its backends
 };
 
-// Runs one command line and returns its exit code (exit_code.h). Installs SIGINT/SIGTERM handlers for the time of a verb.
+// Runs one command line and returns its exit code (exit_code.h). Installs SIGINT/SIGTERM handlers
+// for the time of a verb.
 int run(const World& world);
 
 }  // namespace onnxpack::cli

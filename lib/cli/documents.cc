@@ -1,0 +1,311 @@
+#include "documents.h"
+
+#include "package_view.h"
+
+namespace onnxpack::cli {
+namespace {
+
+template <typename T>
+json::Array shape_array(const std::vector<T>& shape) {
+  json::Array out;
+  for (const auto& size : shape) out.emplace_back(size);
+  return out;
+}
+
+json::Value latency(const std::optional<manifest::Latency>& latency) {
+  if (!latency) return nullptr;
+  return json::object({{"session_ms", latency->session_ms},
+                       {"first_run_ms", latency->first_run_ms},
+                       {"median_ms", latency->median_ms},
+                       {"p10_ms", latency->p10_ms},
+                       {"p90_ms", latency->p90_ms},
+                       {"runs", latency->runs},
+                       {"threads", latency->threads}});
+}
+
+json::Value ranked(const select::Ranked& rung) {
+  return json::object({{"variant", rung.variant},
+                       {"original", rung.variant.empty()},
+                       {"place", select::to_string(rung.place)},
+                       {"verdict", target::to_string(rung.verdict)},
+                       {"reason", rung.reason},
+                       {"notes", strings(rung.notes)},
+                       {"latency", latency(rung.latency)}});
+}
+
+json::Value job(const package::JobReport& report) {
+  return json::object({{"target", report.target},
+                       {"component", report.component},
+                       {"backend", report.backend},
+                       {"status", package::to_string(report.status)},
+                       {"variants", strings(report.variants)},
+                       {"size", report.size},
+                       {"covered_nodes", report.covered_nodes},
+                       {"total_nodes", report.total_nodes},
+                       {"milliseconds", report.duration.count()},
+                       {"reason", report.reason},
+                       {"hint", report.hint},
+                       {"log", report.log}});
+}
+
+json::Value output_check(const package::OutputCheck& output) {
+  const tensor::Comparison& c = output.comparison;
+  return json::object({{"name", output.name},
+                       {"verdict", tensor::to_string(c.verdict)},
+                       {"reason", c.reason},
+                       {"elements", c.elements},
+                       {"max_abs_error", c.max_abs_error},
+                       {"max_rel_error", c.max_rel_error},
+                       {"relative_rms", c.relative_rms},
+                       {"relative_peak", c.relative_peak},
+                       {"reference_rms", c.reference_rms},
+                       {"cosine", c.cosine},
+                       {"snr_db", c.snr_db},
+                       {"mismatches", c.mismatches},
+                       {"nonfinite_mismatches", c.nonfinite_mismatches}});
+}
+
+template <typename Items, typename Convert>
+json::Array each(const Items& items, Convert&& convert) {
+  json::Array out;
+  for (const auto& item : items) out.push_back(convert(item));
+  return out;
+}
+
+json::Value component(const package::PackageFile& package, const manifest::Component& component) {
+  json::Object opsets;
+  for (const auto& [domain, version] : component.opset_imports) opsets.emplace(domain, version);
+  return json::object(
+      {{"name", component.name},
+       {"file_name", component.original.file_name},
+       {"size", component.original.size},
+       {"sha256", component.original.sha256},
+       {"held", package.holds(component.model)},
+       {"ir_version", component.ir_version},
+       {"opset_imports", std::move(opsets)},
+       {"producer", component.producer},
+       {"inputs", each(component.inputs, [](const auto& value) { return to_json(value); })},
+       {"outputs", each(component.outputs, [](const auto& value) { return to_json(value); })},
+       {"external_data", each(component.external_data,
+                              [&](const manifest::ExternalData& data) {
+                                const manifest::Member* member =
+                                    package.manifest().find_member(data.member);
+                                return json::object({{"location", data.location},
+                                                     {"size", member == nullptr ? 0 : member->size},
+                                                     {"held", package.holds(data.member)}});
+                              })},
+       {"scopes", each(component.scopes, [](const manifest::Scope& scope) {
+          return json::object({{"name", scope.name},
+                               {"digest", scope.digest},
+                               {"node_count", scope.node_count},
+                               {"inputs", strings(scope.inputs)},
+                               {"outputs", strings(scope.outputs)}});
+        })}});
+}
+
+json::Value variant(const package::PackageFile& package, const manifest::Variant& variant,
+                    const target::Target& host) {
+  HostAnswer here = answer_for(variant, host);
+  json::Object shapes;
+  for (const auto& [input, shape] : variant.fixed_shapes) shapes.emplace(input, shape_array(shape));
+  json::Object tools;
+  for (const auto& [tool, version] : variant.provenance.tools) tools.emplace(tool, version);
+  json::Array blobs;
+  json::Array scopes;
+  for (const manifest::Partition& partition : variant.partitions) {
+    scopes.emplace_back(partition.scope);
+    for (const manifest::Blob& blob : partition.blobs) {
+      const manifest::Member* member = package.manifest().find_member(blob.member);
+      blobs.push_back(json::object({{"member", blob.member},
+                                    {"role", blob.role},
+                                    {"size", member == nullptr ? 0 : member->size},
+                                    {"sha256", member == nullptr ? "" : member->sha256}}));
+    }
+  }
+  return json::object(
+      {{"name", variant.name},
+       {"component", variant.component},
+       {"target", variant.target},
+       {"backend", variant.backend},
+       {"ep", variant.ep},
+       {"device", variant.device},
+       {"precision", variant.precision},
+       {"size", variant_size(package.manifest(), variant)},
+       {"held", holds_variant(package, variant)},
+       {"requirements",
+        each(variant.requirements, [](const auto& need) { return target::to_json(need); })},
+       {"compatibility_string", variant.compatibility_string},
+       {"compatibility_hash", variant.compatibility_hash},
+       {"fixed_shapes", std::move(shapes)},
+       {"scopes", std::move(scopes)},
+       {"blobs", std::move(blobs)},
+       {"coverage", json::object({{"covered_nodes", variant.coverage.covered_nodes},
+                                  {"total_nodes", variant.coverage.total_nodes}})},
+       {"provenance", json::object({{"tools", std::move(tools)},
+                                    {"backend_digest", variant.provenance.backend_digest},
+                                    {"options", variant.provenance.options},
+                                    {"build_key", variant.provenance.build_key},
+                                    {"license", variant.provenance.license},
+                                    {"deterministic", variant.provenance.deterministic}})},
+       {"here", json::object({{"outcome", to_string(here.outcome)}, {"reason", here.reason}})}});
+}
+
+}  // namespace
+
+json::Array strings(const std::vector<std::string>& values) {
+  return {values.begin(), values.end()};
+}
+
+json::Value document(std::string_view kind) {
+  return json::object({{"document", kind}, {"version", 1}});
+}
+
+json::Value to_json(const manifest::ValueInfo& value) {
+  json::Value shape = nullptr;
+  if (value.shape) {
+    shape = each(*value.shape, [](const manifest::Dimension& dimension) -> json::Value {
+      if (dimension.value) return *dimension.value;
+      if (!dimension.name.empty()) return dimension.name;
+      return nullptr;
+    });
+  }
+  return json::object({{"name", value.name}, {"type", value.type}, {"shape", std::move(shape)}});
+}
+
+json::Value build_document(const package::BuildReport& report, const std::string& output,
+                           ExitCode code) {
+  json::Value out = document("build");
+  out["jobs"] = each(report.jobs, job);
+  out["unserved_targets"] = strings(report.unserved_targets);
+  out["lost_targets"] = strings(report.lost_targets);
+  out["warnings"] = strings(report.warnings);
+  out["package"] = report.package_id.empty()
+                       ? json::Value(nullptr)
+                       : json::object({{"path", output},
+                                       {"id", report.package_id},
+                                       {"size", report.package_size},
+                                       {"original_size", report.original_size}});
+  out["milliseconds"] = report.duration.count();
+  out["exit_code"] = static_cast<int>(code);
+  return out;
+}
+
+json::Value package_document(const package::PackageFile& package, const target::Target& host) {
+  const manifest::Manifest& manifest = package.manifest();
+  json::Value out = document("package");
+  out["id"] = package.id();
+  out["file_size"] = package.file_size();
+  out["format"] =
+      json::object({{"major", manifest.version.major}, {"minor", manifest.version.minor}});
+  out["package"] = json::object({{"name", manifest.package.name},
+                                 {"version", manifest.package.version},
+                                 {"description", manifest.package.description},
+                                 {"licenses", strings(manifest.package.licenses)}});
+  out["components"] =
+      each(manifest.components, [&](const auto& item) { return component(package, item); });
+  out["variants"] =
+      each(manifest.variants, [&](const auto& item) { return variant(package, item, host); });
+  out["attachments"] =
+      each(manifest.attachments, [](const auto& item) { return json::Value(item.member); });
+  out["members"] = each(manifest.members, [&](const manifest::Member& member) {
+    return json::object({{"name", member.name},
+                         {"size", member.size},
+                         {"sha256", member.sha256},
+                         {"held", package.holds(member.name)}});
+  });
+  out["sizes"] = each(size_breakdown(package), [](const SizeLine& line) {
+    return json::object({{"part", line.part}, {"size", line.size}, {"held", line.held}});
+  });
+  return out;
+}
+
+json::Value select_document(const package::SlimReport& report, const target::Target& target,
+                            const std::string& output) {
+  json::Value out = document("select");
+  out["target"] = target.name;
+  out["selections"] = each(report.selections, [](const package::ComponentSelection& item) {
+    return json::object({{"component", item.component},
+                         {"ladder", each(item.selection.ladder, ranked)},
+                         {"refused", each(item.selection.refused, ranked)},
+                         {"decided_by", item.selection.decided_by}});
+  });
+  out["kept_variants"] = strings(report.kept_variants);
+  out["kept_original"] = report.kept_original;
+  out["dropped_members"] = strings(report.dropped_members);
+  out["kept_bytes"] = report.kept_bytes;
+  out["dropped_bytes"] = report.dropped_bytes;
+  out["package_id"] = report.package_id;
+  out["output"] = report.package_size == 0
+                      ? json::Value(nullptr)
+                      : json::object({{"path", output}, {"size", report.package_size}});
+  return out;
+}
+
+json::Value extract_document(const package::ExtractReport& report, const std::string& output) {
+  json::Value out = document("extract");
+  out["output"] = output;
+  out["files"] = strings(report.files);
+  out["bytes"] = report.bytes;
+  return out;
+}
+
+json::Value verify_document(const package::VerifyReport& report) {
+  json::Value out = document("verify");
+  out["ok"] = report.ok;
+  out["package_id"] = report.package_id;
+  out["inputs"] = report.inputs_description;
+  out["bytes_hashed"] = report.bytes_hashed;
+  out["integrity"] = each(report.integrity, [](const package::IntegrityCheck& check) {
+    return json::object({{"name", check.name},
+                         {"status", package::to_string(check.status)},
+                         {"detail", check.detail}});
+  });
+  out["variants"] = each(report.variants, [](const package::VariantCheck& check) {
+    return json::object({{"variant", check.variant},
+                         {"original", check.variant.empty()},
+                         {"component", check.component},
+                         {"status", package::to_string(check.status)},
+                         {"reason", check.reason},
+                         {"runtime", check.runtime},
+                         {"outputs", each(check.outputs, output_check)},
+                         {"latency", latency(check.latency)}});
+  });
+  return out;
+}
+
+json::Value backends_document(const std::vector<package::BackendInfo>& backends) {
+  json::Value out = document("backends");
+  out["backends"] = each(backends, [](const package::BackendInfo& backend) {
+    json::Object versions;
+    for (const auto& [tool, version] : backend.versions) versions.emplace(tool, version);
+    return json::object({{"name", backend.name},
+                         {"path", backend.path},
+                         {"shadowed", strings(backend.shadowed)},
+                         {"usable", backend.usable},
+                         {"problem", backend.problem},
+                         {"hint", backend.hint},
+                         {"description", backend.description},
+                         {"ep", backend.ep},
+                         {"deterministic", backend.deterministic},
+                         {"versions", std::move(versions)},
+                         {"verbs", strings(backend.verbs)},
+                         {"options", strings(backend.options)},
+                         {"profiles", strings(backend.profiles)},
+                         {"needs", each(backend.needs, [](const package::BackendNeed& need) {
+                            return json::object({{"what", need.what},
+                                                 {"found", need.found},
+                                                 {"where", need.where},
+                                                 {"hint", need.hint}});
+                          })}});
+  });
+  return out;
+}
+
+json::Value targets_document(const std::vector<target::Target>& targets) {
+  json::Value out = document("targets");
+  out["targets"] =
+      each(targets, [](const target::Target& target) { return target::to_json(target); });
+  return out;
+}
+
+}  // namespace onnxpack::cli

@@ -1,0 +1,110 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "onnxpack/base/text.h"
+#include "render.h"
+
+namespace onnxpack::cli {
+namespace {
+
+using package::BuildReport;
+using package::BuildRequest;
+using package::JobReport;
+using package::JobStatus;
+
+Style style_of(JobStatus status) {
+  switch (status) {
+    case JobStatus::built:
+    case JobStatus::cached:
+    case JobStatus::planned:
+      return Style::good;
+    case JobStatus::no_gain:
+    case JobStatus::skipped:
+      return Style::caution;
+    case JobStatus::refused:
+    case JobStatus::failed:
+    case JobStatus::crashed:
+    case JobStatus::low_coverage:
+      return Style::bad;
+  }
+  return Style::plain;
+}
+
+std::string coverage(const JobReport& job) {
+  if (job.total_nodes == 0) return "";
+  return fmt::format(
+      "{} of {} nodes ({:.0f} %)", job.covered_nodes, job.total_nodes,
+      100.0 * static_cast<double>(job.covered_nodes) / static_cast<double>(job.total_nodes));
+}
+
+void add_job(Table& table, const JobReport& job, bool with_component) {
+  std::vector<Cell> row{{job.target, Style::bold}};
+  if (with_component) row.emplace_back(job.component);
+  row.insert(
+      row.end(),
+      {Cell(job.backend), Cell(package::to_string(job.status), style_of(job.status)),
+       Cell(job.size > 0 ? human_size(job.size) : ""),
+       Cell(job.duration.count() > 0 ? human_duration(job.duration) : ""), Cell(coverage(job))});
+  table.add(std::move(row));
+  if (!job.reason.empty()) table.note(job.reason);
+  if (!job.hint.empty()) table.note("hint: " + job.hint, Style::caution);
+  if (!job.log.empty()) table.note("log: " + job.log);
+}
+
+void print_totals(const Console& console, const BuildRequest& request, const BuildReport& report) {
+  auto& out = console.out();
+  std::size_t variants = 0;
+  for (const JobReport& job : report.jobs) variants += job.variants.size();
+  if (report.package_id.empty()) {
+    out << fmt::format("dry run: nothing was compiled or written ({})\n",
+                       human_duration(report.duration));
+    return;
+  }
+  double ratio = report.original_size == 0 ? 0
+                                           : static_cast<double>(report.package_size) /
+                                                 static_cast<double>(report.original_size);
+  std::string path = printable(request.output.string());
+  out << fmt::format("{}: {}, {} and the original ({}; the package is {:.2f} times that), in {}\n",
+                     console.paint()(Style::bold, path), human_size(report.package_size),
+                     count(variants, "variant"), human_size(report.original_size), ratio,
+                     human_duration(report.duration));
+  out << fmt::format("id {}\n", report.package_id);
+  out << fmt::format("next: onnx-pack {} {}\n", variants > 0 ? "verify" : "inspect", path);
+}
+
+}  // namespace
+
+void render_build(const Console& console, const BuildRequest& request, const BuildReport& report) {
+  bool with_component = request.components.size() > 1;
+  std::vector<Align> alignment{Align::left};
+  std::vector<std::string> titles{"target"};
+  if (with_component) {
+    alignment.push_back(Align::left);
+    titles.emplace_back("component");
+  }
+  alignment.insert(alignment.end(),
+                   {Align::left, Align::left, Align::right, Align::right, Align::left});
+  titles.insert(titles.end(), {"backend", "status", "size", "time", "coverage"});
+  Table table(alignment, titles);
+  for (const JobReport& job : report.jobs) add_job(table, job, with_component);
+  for (const std::string& target : report.unserved_targets) {
+    std::vector<Cell> row{{target, Style::bold}};
+    if (with_component) row.emplace_back("");
+    row.insert(row.end(), {Cell("-"), Cell("unserved", Style::bad)});
+    table.add(std::move(row));
+    table.note("no backend that is installed and was asked for compiles for this target");
+    table.note(
+        "hint: onnx-pack backends lists what is here, onnx-pack doctor how to get the others",
+        Style::caution);
+  }
+  if (!table.empty()) console.out() << table.render(console.paint(), 0) << '\n';
+  print_totals(console, request, report);
+  if (!report.lost_targets.empty()) {
+    console.warn(fmt::format("lost {}: {} (exit code 6; --allow-missing TARGET accepts that)",
+                             report.lost_targets.size() == 1 ? "a target" : "targets",
+                             join(report.lost_targets, ", ")));
+  }
+}
+
+}  // namespace onnxpack::cli

@@ -1,0 +1,15 @@
+#include <array>
+
+#include "verb.h"
+
+namespace onnxpack::cli {
+
+std::span<const Verb> verbs() {
+  // Copied on first use: a global list would be filled by code that runs before main().
+  static const std::array<Verb, 10> all = {build_verb,  inspect_verb, select_verb,   extract_verb,
+                                           verify_verb, targets_verb, backends_verb, doctor_verb,
+                                           cache_verb,  version_verb};
+  return all;
+}
+
+}  // namespace onnxpack::cli
