@@ -206,6 +206,7 @@ struct Written {
   std::uint64_t graph_bytes = 0;
   std::uint64_t shared_bytes = 0;
   std::uint64_t own_bytes = 0;
+  std::set<std::string> references;
 };
 
 // Points the saved graph's weights into the package and publishes graph and remaining weights,
@@ -221,7 +222,8 @@ Result<std::optional<Written>> write_blobs(const protocol::CompileRequest& reque
   std::unique_ptr<io::WritableFile> weights;
   ONNXPACK_TRY(const Rewritten rewritten,
                rewrite_initializers(rewrite, sources, disk, output / weights_file, weights));
-  const Written written{rewritten.model.size(), rewritten.shared_bytes, rewritten.own_bytes};
+  const Written written{rewritten.model.size(), rewritten.shared_bytes, rewritten.own_bytes,
+                        rewritten.references};
   if (static_cast<double>(written.own_bytes) > most_own) return std::nullopt;
   if (weights) ONNXPACK_CHECK(weights->publish_unsynced(io::Overwrite::yes));
   ONNXPACK_TRY(auto graph, disk.create(output / graph_file));
@@ -249,16 +251,17 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
   partition.inputs = descriptions(optimised.inputs);
   partition.outputs = descriptions(optimised.outputs);
   out.partitions = {std::move(partition)};
+  out.references.assign(written.references.begin(), written.references.end());
   const auto scope = std::ranges::find(request.scopes, whole_graph, &protocol::ScopeInput::name);
   out.coverage = {scope->node_count, scope->node_count};
   return out;
 }
 
 protocol::Answer too_much(const SourceIndex& sources, double share) {
-  return protocol::refused(fmt::format("no gain worth its size: the optimised graph needs more "
+  return protocol::no_gain(fmt::format("no gain worth its size: the optimised graph needs more "
                                        "than {:.0f} % of the model's {} as weights of its own",
                                        100 * share, human_size(sources.total_bytes())),
-                           "ask for it with onnxruntime.variant=extended", "optimize");
+                           "ask for it with onnxruntime.variant=extended");
 }
 
 }  // namespace

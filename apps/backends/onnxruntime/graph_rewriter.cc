@@ -158,6 +158,7 @@ class Rewriter {
   Result<SourceRange> place(ByteView bytes) {
     if (auto found = sources_.find(bytes)) {
       out_.shared_bytes += bytes.size();
+      out_.references.insert(found->location);
       return *found;
     }
     if (!weights_) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include "onnxpack/io/file.h"
@@ -21,6 +22,7 @@ struct Rewritten {
   Bytes model;
   std::uint64_t shared_bytes = 0;  // now ranges of the component's files
   std::uint64_t own_bytes = 0;     // written to `weights`
+  std::set<std::string> references;  // members that the shared bytes stand in
 };
 
 // Initializers of SourceIndex::least_bytes and more become external data, here and in subgraphs;
