@@ -70,17 +70,16 @@ Result<EvidenceEntry> read_entry(const Cursor& cursor, target::UnknownFields mod
                               mode));
   EvidenceEntry out;
   ONNXPACK_TRY(out.component, read_string(cursor, "component_name"));
-  ONNXPACK_TRY(out.component_sha256, read_string(cursor, "component_sha256"));
+  ONNXPACK_TRY(out.component_sha256, read_digest(cursor, "component_sha256"));
   ONNXPACK_TRY(out.variant, read_text(cursor, "variant"));
-  ONNXPACK_TRY(out.blobs, cursor.strings_or_empty("blobs"));
-  for (const std::string& digest : out.blobs) {
-    if (!is_sha256(digest)) {
-      return std::unexpected(cursor.error(
-          fmt::format("blobs: expected SHA-256 digests, found \"{}\"", printable(digest))));
-    }
-  }
-  if (!is_sha256(out.component_sha256))
-    return std::unexpected(cursor.error("component_sha256: expected a SHA-256"));
+  ONNXPACK_TRY(out.blobs, json::read_optional_array(
+                              cursor, "blobs", [](const Cursor& item) -> Result<std::string> {
+                                ONNXPACK_TRY(std::string digest, item.string());
+                                if (!is_sha256(digest))
+                                  return std::unexpected(item.error(fmt::format(
+                                      "expected a SHA-256, found \"{}\"", printable(digest))));
+                                return digest;
+                              }));
   ONNXPACK_TRY(out.runtime, read_text(cursor, "runtime"));
   ONNXPACK_TRY(auto equivalence, cursor.find("equivalence"));
   if (equivalence) {

@@ -94,6 +94,14 @@ Result<std::uint64_t> read_size(const json::Cursor& cursor, std::string_view key
   return field.size();
 }
 
+Result<std::string> read_digest(const json::Cursor& cursor, std::string_view key) {
+  ONNXPACK_TRY(auto field, cursor.at(key));
+  ONNXPACK_TRY(std::string text, field.string());
+  if (is_sha256(text)) return text;
+  return std::unexpected(field.error(fmt::format(
+      "expected a SHA-256 as 64 lower-case hexadecimal digits, found \"{}\"", printable(text))));
+}
+
 Result<std::string> read_text(const json::Cursor& cursor, std::string_view key) {
   return cursor.string_or(key, "");
 }

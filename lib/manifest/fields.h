@@ -31,6 +31,8 @@ void write_unknown(json::Value& out, const Unknown& unknown);
 // Required fields.
 Result<std::string> read_string(const json::Cursor& cursor, std::string_view key);
 Result<std::uint64_t> read_size(const json::Cursor& cursor, std::string_view key);
+// A required SHA-256.
+Result<std::string> read_digest(const json::Cursor& cursor, std::string_view key);
 // "" when absent.
 Result<std::string> read_text(const json::Cursor& cursor, std::string_view key);
 // An object that may be absent, verbatim.
