@@ -83,6 +83,7 @@ Status check_skeleton(onnx::ModelProto& model, const Checkable& checkable, Check
     report.complete = false;
     return {};
   }
+  densify(model);
   auto copy = model;
   auto strict = guarded("onnx's shape inference", [&] { infer(copy, true); });
   if (!strict) {

@@ -25,6 +25,11 @@ void set_unknown_aside(onnx::ModelProto& model, Checkable& out);
 // Identity nodes.
 void replace_left_out(onnx::ModelProto& model, Checkable& out);
 
+// A sparse initializer means its dense tensor, and runtimes take it wherever one is taken, but
+// onnx's inference gives it a sparse type that next to no operator accepts. So, after the checker
+// saw them, they become dense inputs too.
+void densify(onnx::ModelProto& model);
+
 // Names of inputs that replace_left_out() made for bodies begin so.
 inline constexpr std::string_view hoisted_prefix = "onnxpack.constant.";
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "checkable.h"
@@ -175,6 +176,19 @@ class Replacer {
 };
 
 }  // namespace
+
+void densify(onnx::ModelProto& model) {
+  auto& graph = *model.mutable_graph();
+  for (const auto& tensor : graph.sparse_initializer()) {
+    const auto& name = tensor.values().name();
+    const auto has_name = [&](const auto& input) { return input.name() == name; };
+    if (std::any_of(graph.input().begin(), graph.input().end(), has_name)) continue;
+    auto& input = *graph.add_input();
+    input.set_name(name);
+    *input.mutable_type() = type_of(tensor.values().data_type(), tensor.dims());
+  }
+  graph.clear_sparse_initializer();
+}
 
 void replace_left_out(onnx::ModelProto& model, Checkable& out) {
   Replacer(model, out).run(model);

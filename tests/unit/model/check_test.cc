@@ -96,6 +96,19 @@ Shift (a) => (b) { s = Constant <value = float {2.0}> () b = Add (a, s) }
   CHECK(check_error(proto).find("onnx's shape inference refuses the model: ") != std::string::npos);
 }
 
+TEST_CASE("models of several IR versions, padded lengths and sparse initializers") {
+  for (const auto* name : {"ir3", "ir7", "ir8", "ir10", "ir13", "ir14", "padded", "sparse"}) {
+    INFO(name);
+    const auto model = ModelFile::open(io::real_file_system(),
+                                       std::string(ONNXPACK_TEST_DATA "/model/") + name + ".onnx");
+    REQUIRE(model);
+    const auto report = check(*model);
+    INFO((report ? std::string() : report.error().message()));
+    REQUIRE(report);
+    CHECK(report->complete);
+  }
+}
+
 TEST_CASE("a large sparse initializer") {
   auto proto = parse_text(
       "<ir_version: 8, opset_import: [\"\" : 17]> g (float[9000] x) => (float[9000] y) { y = Add "
