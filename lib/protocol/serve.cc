@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <sys/resource.h>
@@ -127,6 +128,19 @@ json::Value respond(Call&& call) {
   }
 }
 
+// The host asks only whom `describe` says is served; should it ask all the same, the answer is the
+// same rule.
+template <typename Response>
+std::optional<Response> refuse_unserved(Backend& backend, const target::Target& target) {
+  auto description = backend.describe();
+  if (!description) return std::nullopt;  // then the verb itself will say what is wrong
+  Served served = serves(*description, target);
+  if (served.served) return std::nullopt;
+  Response out;
+  out.answer = refused(fmt::format("target {} is not served: {}", target.name, served.reason));
+  return out;
+}
+
 Result<json::Value> dispatch(Verb verb, const json::Value& value, Backend& backend,
                              EventEmitter& events) {
   json::Cursor cursor(value);
@@ -137,11 +151,17 @@ Result<json::Value> dispatch(Verb verb, const json::Value& value, Backend& backe
     }
     case Verb::plan: {
       ONNXPACK_TRY(auto request, plan_request_from_json(cursor));
-      return respond<PlanResponse>([&] { return backend.plan(request, events); });
+      return respond<PlanResponse>([&]() -> Result<PlanResponse> {
+        if (auto no = refuse_unserved<PlanResponse>(backend, request.target)) return *no;
+        return backend.plan(request, events);
+      });
     }
     case Verb::compile: {
       ONNXPACK_TRY(auto request, compile_request_from_json(cursor));
-      return respond<CompileResponse>([&] { return backend.compile(request, events); });
+      return respond<CompileResponse>([&]() -> Result<CompileResponse> {
+        if (auto no = refuse_unserved<CompileResponse>(backend, request.target)) return *no;
+        return backend.compile(request, events);
+      });
     }
     case Verb::run: {
       ONNXPACK_TRY(auto request, run_request_from_json(cursor));

@@ -20,6 +20,11 @@ class TestBackend : public Backend {
     DescribeResponse out;
     out.name = "test";
     out.verbs = {Verb::describe, Verb::compile};
+    out.serves = {{.family = "t",
+                   .names = {"t"},
+                   .requirements = {},
+                   .absent = {},
+                   .wants_backend_options = false}};
     return out;
   }
   Result<CompileResponse> compile(const CompileRequest& request, EventEmitter& events) override {
@@ -54,11 +59,11 @@ struct Served {
     std::ifstream file(folder / "response.json");
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
-  Answer compile(const std::string& variant_name) {
+  Answer compile(const std::string& variant_name, const std::string& target = "t") {
     CompileRequest request;
     request.component = {
         .name = "model", .model = "components/model/model.onnx", .original_sha256 = ""};
-    request.target.name = "t";
+    request.target.name = target;
     request.output_dir = "out";
     request.variant_name = variant_name;
     REQUIRE(call("compile", json::canonical(to_json(request))) == 0);
@@ -82,6 +87,12 @@ TEST_CASE("serve answers, and turns errors and exceptions into answers") {
   CHECK(served.compile("unsupported") == refused("operator Loop is not supported", "unroll it"));
   CHECK(served.compile("io") == failed("disk full"));
   CHECK(served.compile("throws") == failed("unexpected exception: vendor library gave up"));
+}
+
+TEST_CASE("targets that describe does not serve are refused") {
+  Served served;
+  CHECK(served.compile("x", "toaster") ==
+        refused("target toaster is not served: t: needs a target named t"));
 }
 
 TEST_CASE("verbs that a backend does not have are refused") {

@@ -30,6 +30,7 @@ class Backend {
 // cannot be read, 4 when the answer cannot be written. While the backend works and uses CPU time, a
 // heartbeat is sent every few seconds, so a long silent compile is not taken for a hang; a deadlock
 // still is.
+// Before plan and compile it applies the rules of describe() to the target, so backends need not.
 int serve(int argc, char** argv, Backend& backend);
 
 }  // namespace onnxpack::protocol
