@@ -11,13 +11,14 @@ namespace {
 
 // Whole names, and prefixes ending in '_'. Locale, clock and cache variables are not among them:
 // same inputs, same bytes.
-constexpr std::array<std::string_view, 31> allowed = {
+constexpr std::array<std::string_view, 32> allowed = {
     // finding programs and libraries
     "PATH", "HOME", "USER", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME",
     "VIRTUAL_ENV", "XDG_RUNTIME_DIR", "XDG_DATA_DIRS",
     // ours, and vendors' runtimes
-    "ONNX_PACK_", "ORT_", "QNN_", "QAIRT_", "ADSP_LIBRARY_PATH", "OPENVINO_", "OV_", "IREE_",
-    "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "VK_", "VULKAN_", "OCL_", "OMP_", "MESA_", "QEMU_",
+    "ONNX_PACK_", "ONNXPACK_", "ORT_", "QNN_", "QAIRT_", "ADSP_LIBRARY_PATH", "OPENVINO_", "OV_",
+    "IREE_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "VK_", "VULKAN_", "OCL_", "OMP_", "MESA_",
+    "QEMU_",
     // sanitizers of our own test builds
     "ASAN_OPTIONS", "UBSAN_OPTIONS"};
 
