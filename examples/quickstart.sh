@@ -19,7 +19,7 @@ echo "== building"
 generator=()
 if command -v ninja >/dev/null && [ ! -f build/release/CMakeCache.txt ]; then generator=(-G Ninja); fi
 mkdir -p build
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1
 cmake --preset release ${generator[@]+"${generator[@]}"} > build/quickstart-configure.log ||
   { cat build/quickstart-configure.log; exit 1; }
 targets=(onnx-pack)

@@ -14,7 +14,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # ccache, where there is one, then knows the sources of another checkout as the same.
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1
 
 # The areas whose unit tests run under ThreadSanitizer: those that start threads or are promised to be shared between them.
 tsan_areas="base io crypto backend"
