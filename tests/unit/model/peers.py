@@ -4,7 +4,7 @@ usage: peers.py UNIT_MODEL [FOLDER_OF_MODELS]     (exit 77: onnx is not installe
 
 For every model: facts (versions, inputs, outputs, nodes, constants with shapes and sizes) against onnx's reader; the annotated
 model passes onnx's checker where the original did, is equal to it but for metadata, and computes the same in ONNX Runtime; strip
-gives the original's bytes.
+gives the original's bytes; scope digests are those of scope_digest.py.
 """
 import json
 import os
@@ -19,9 +19,14 @@ warnings.simplefilter("ignore")  # the node tests' own overflows
 try:
     import numpy as np
     import onnx
-    except ImportError:
+except ImportError:
     print("SKIPPED: the onnx Python package is not installed")
     sys.exit(77)
+try:
+    from scope_digest import scope_digest
+except ImportError:
+    scope_digest = None
+    print("NOT RUN: scope digests against scope_digest.py, the xxhash package is not installed")
 try:
     import onnxruntime
 except ImportError:
@@ -198,6 +203,8 @@ def judge(name, source, made):
         del b.metadata_props[len(a.metadata_props):]
     del marked.metadata_props[len(model.metadata_props):]
     expect("the annotated model but for metadata", marked == model, True)
+    if scope_digest is not None:
+        expect("the scope digest", result["digest"], scope_digest(path))
     valid = is_valid(path)
     expect("the checker's verdict on the annotated model", is_valid(annotated), valid)
     examined = result["examined"]
