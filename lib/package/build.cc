@@ -9,6 +9,7 @@
 #include "installed.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/io/safe_path.h"
+#include "onnxpack/io/scratch.h"
 #include "plan.h"
 #include "prepare.h"
 #include "stage.h"
@@ -23,17 +24,22 @@ std::chrono::milliseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
 }
 
-bool packs_only(const BuildRequest& request) { return request.backends == std::vector<std::string>{"none"}; }
+bool packs_only(const BuildRequest& request) {
+  return request.backends == std::vector<std::string>{"none"};
+}
 
 Status check_components(const BuildRequest& request) {
   if (request.components.empty()) {
-    return fail(ErrorKind::invalid_argument, "no model to pack", "name one: onnx-pack build model.onnx --target x86-64-v3 -o model.onnxpkg");
+    return fail(ErrorKind::invalid_argument, "no model to pack",
+                "name one: onnx-pack build model.onnx --target x86-64-v3 -o model.onnxpkg");
   }
   std::set<std::string> names;
   for (const auto& component : request.components) {
     if (!names.insert(io::fold_case(component.name)).second) {
-      return fail(ErrorKind::invalid_argument, fmt::format("two components are called {}", printable(component.name)),
-                  "give each a name: --component encoder=encoder.onnx --component decoder=decoder.onnx");
+      return fail(
+          ErrorKind::invalid_argument,
+          fmt::format("two components are called {}", printable(component.name)),
+          "give each a name: --component encoder=encoder.onnx --component decoder=decoder.onnx");
     }
   }
   return {};
@@ -44,7 +50,8 @@ Status check_attachments(const Environment& environment, const BuildRequest& req
   for (const auto& attachment : request.attachments) {
     ONNXPACK_CHECK(in(io::check_relative_name(attachment.name), "--attach"));
     if (!names.insert(io::fold_case(attachment.name)).second) {
-      return fail(ErrorKind::invalid_argument, fmt::format("two attachments are called {}", printable(attachment.name)));
+      return fail(ErrorKind::invalid_argument,
+                  fmt::format("two attachments are called {}", printable(attachment.name)));
     }
     ONNXPACK_CHECK(environment.files->open(attachment.file));
   }
@@ -59,10 +66,13 @@ Status check_output(const Environment& environment, const BuildRequest& request)
   }
   auto there = files.status(request.output);
   if (there && there->type == io::EntryType::directory) {
-    return fail(ErrorKind::invalid_argument, fmt::format("{} is a folder; -o names the package file", printable(request.output.string())));
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("{} is a folder; -o names the package file",
+                            printable(request.output.string())));
   }
   if (there && request.overwrite == io::Overwrite::no) {
-    return fail(ErrorKind::already_exists, fmt::format("{} exists", printable(request.output.string())),
+    return fail(ErrorKind::already_exists,
+                fmt::format("{} exists", printable(request.output.string())),
                 "use --force to replace it, or choose another name with -o");
   }
   // Made and dropped: leaves nothing, and shows that the folder is there and can be written.
@@ -73,15 +83,18 @@ Status check_output(const Environment& environment, const BuildRequest& request)
 Status check_targets(const BuildRequest& request) {
   if (!request.targets.empty() || packs_only(request)) return {};
   return fail(ErrorKind::invalid_argument, "no target to build for",
-              "add --target host, --target x86-64-v3, ... (`onnx-pack targets` lists them), or --backend none to pack the model alone");
+              "add --target host, --target x86-64-v3, ... (`onnx-pack targets` lists them), or "
+              "--backend none to pack the model alone");
 }
 
-manifest::Manifest describe(const BuildRequest& request, const std::vector<PreparedComponent>& components) {
+manifest::Manifest describe(const BuildRequest& request,
+                            const std::vector<PreparedComponent>& components) {
   manifest::Manifest out;
   out.package = request.info;
   if (out.package.name.empty()) out.package.name = request.components[0].model.stem().string();
   for (const auto& component : components) out.components.push_back(component.description);
-  for (const auto& attachment : request.attachments) out.attachments.push_back({"attachments/" + attachment.name, {}});
+  for (const auto& attachment : request.attachments)
+    out.attachments.push_back({"attachments/" + attachment.name, {}});
   std::ranges::sort(out.attachments, {}, &manifest::Attachment::member);
   return out;
 }
@@ -94,7 +107,8 @@ std::vector<T> sorted(std::vector<T> items, Key key) {
 }
 
 bool delivered(const JobReport& job) {
-  return job.status == JobStatus::built || job.status == JobStatus::cached || job.status == JobStatus::planned || job.status == JobStatus::no_gain;
+  return job.status == JobStatus::built || job.status == JobStatus::cached ||
+         job.status == JobStatus::planned || job.status == JobStatus::no_gain;
 }
 
 // A target is lost when some component got nothing from any backend for it.
@@ -102,7 +116,8 @@ std::vector<std::string> lost_targets(const BuildRequest& request, const BuildRe
   std::vector<std::string> out;
   if (packs_only(request)) return out;
   for (const auto& target : request.targets) {
-    if (std::ranges::find(request.allow_missing, target.name) != request.allow_missing.end()) continue;
+    if (std::ranges::find(request.allow_missing, target.name) != request.allow_missing.end())
+      continue;
     for (const auto& component : request.components) {
       bool served = std::ranges::any_of(report.jobs, [&](const JobReport& job) {
         return job.target == target.name && job.component == component.name && delivered(job);
@@ -117,14 +132,18 @@ std::vector<std::string> lost_targets(const BuildRequest& request, const BuildRe
 
 Status check_allow_missing(const BuildRequest& request) {
   for (const auto& name : request.allow_missing) {
-    if (std::ranges::any_of(request.targets, [&](const auto& target) { return target.name == name; })) continue;
-    return fail(ErrorKind::invalid_argument, fmt::format("--allow-missing {}: no such target is asked for", printable(name)));
+    if (std::ranges::any_of(request.targets,
+                            [&](const auto& target) { return target.name == name; }))
+      continue;
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("--allow-missing {}: no such target is asked for", printable(name)));
   }
   return {};
 }
 
 // The refused ones stand where their target does, after the jobs that ran for it.
-void merge_reports(const BuildRequest& request, std::vector<JobResult>& results, std::vector<JobReport> refused, BuildReport& report) {
+void merge_reports(const BuildRequest& request, std::vector<JobResult>& results,
+                   std::vector<JobReport> refused, BuildReport& report) {
   for (const auto& target : request.targets) {
     for (JobResult& result : results) {
       if (result.report.target == target.name) report.jobs.push_back(std::move(result.report));
@@ -144,7 +163,9 @@ std::uint64_t original_size(const std::vector<PreparedComponent>& components) {
   return out;
 }
 
-Result<std::vector<PreparedComponent>> prepare_all(const Environment& environment, const BuildRequest& request, std::vector<std::string>& warnings) {
+Result<std::vector<PreparedComponent>> prepare_all(const Environment& environment,
+                                                   const BuildRequest& request,
+                                                   std::vector<std::string>& warnings) {
   std::vector<PreparedComponent> out;
   for (const auto& component : sorted(request.components, &ComponentRequest::name)) {
     ONNXPACK_TRY(auto prepared, prepare_component(environment, component, warnings));
@@ -157,15 +178,24 @@ Result<std::vector<PreparedComponent>> prepare_all(const Environment& environmen
 
 std::string_view to_string(JobStatus status) {
   switch (status) {
-    case JobStatus::built: return "built";
-    case JobStatus::cached: return "cached";
-    case JobStatus::planned: return "planned";
-    case JobStatus::no_gain: return "no-gain";
-    case JobStatus::refused: return "refused";
-    case JobStatus::failed: return "failed";
-    case JobStatus::crashed: return "crashed";
-    case JobStatus::low_coverage: return "low-coverage";
-    case JobStatus::skipped: return "skipped";
+    case JobStatus::built:
+      return "built";
+    case JobStatus::cached:
+      return "cached";
+    case JobStatus::planned:
+      return "planned";
+    case JobStatus::no_gain:
+      return "no-gain";
+    case JobStatus::refused:
+      return "refused";
+    case JobStatus::failed:
+      return "failed";
+    case JobStatus::crashed:
+      return "crashed";
+    case JobStatus::low_coverage:
+      return "low-coverage";
+    case JobStatus::skipped:
+      return "skipped";
   }
   return "failed";
 }
@@ -183,7 +213,7 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   report.original_size = original_size(components);
 
   std::vector<JobResult> results;
-  std::optional<io::TemporaryDirectory> scratch;
+  std::optional<io::ScratchDirectory> scratch;
   Installed installed;  // jobs point into it
   Plan plan;
   if (!packs_only(request)) {
@@ -191,8 +221,9 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
     ONNXPACK_TRY(plan, make_plan(request, components, installed));
     report.warnings.insert(report.warnings.end(), plan.warnings.begin(), plan.warnings.end());
     report.unserved_targets = plan.unserved;
-    ONNXPACK_TRY(scratch, io::TemporaryDirectory::create(*environment.files, "onnx-pack-build-"));
-    if (!plan.jobs.empty() && !request.dry_run) ONNXPACK_CHECK(stage_components(environment, components, scratch->path()));
+    ONNXPACK_TRY(scratch, io::ScratchDirectory::create("onnx-pack-build-"));
+    if (!plan.jobs.empty() && !request.dry_run)
+      ONNXPACK_CHECK(stage_components(environment, components, scratch->path()));
     ONNXPACK_TRY(results, compile_jobs(environment, request, plan, components, scratch->path()));
   }
 
@@ -210,8 +241,11 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   bool gave_up = request.fail_fast && !report.lost_targets.empty();
   if (!request.dry_run && !gave_up) {
     ONNXPACK_CHECK(environment.cancel->check());
-    ONNXPACK_TRY(auto written, write_package(environment, components, sorted(request.attachments, &AttachmentRequest::name),
-                                             sorted(std::move(blobs), &BlobFile::member), std::move(manifest), request.output, request.overwrite));
+    ONNXPACK_TRY(auto written,
+                 write_package(environment, components,
+                               sorted(request.attachments, &AttachmentRequest::name),
+                               sorted(std::move(blobs), &BlobFile::member), std::move(manifest),
+                               request.output, request.overwrite));
     report.package_id = written.id;
     report.package_size = written.size;
   }

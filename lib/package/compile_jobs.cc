@@ -23,7 +23,8 @@ using backend::OutcomeKind;
 using Clock = std::chrono::steady_clock;
 using Content = std::map<std::string, std::string>;
 
-JobReport report_of(const BuildRequest& request, const Job& job, const PreparedComponent& component) {
+JobReport report_of(const BuildRequest& request, const Job& job,
+                    const PreparedComponent& component) {
   JobReport out;
   out.target = request.targets[job.target].name;
   out.component = component.description.name;
@@ -34,19 +35,25 @@ JobReport report_of(const BuildRequest& request, const Job& job, const PreparedC
 
 JobStatus to_status(OutcomeKind kind) {
   switch (kind) {
-    case OutcomeKind::ok: return JobStatus::built;
-    case OutcomeKind::refused: return JobStatus::refused;
-    case OutcomeKind::no_gain: return JobStatus::no_gain;
-    case OutcomeKind::error: return JobStatus::failed;
-    default: return JobStatus::crashed;
+    case OutcomeKind::ok:
+      return JobStatus::built;
+    case OutcomeKind::refused:
+      return JobStatus::refused;
+    case OutcomeKind::no_gain:
+      return JobStatus::no_gain;
+    case OutcomeKind::error:
+      return JobStatus::failed;
+    default:
+      return JobStatus::crashed;
   }
 }
 
 // Everything that one job needs while it runs, on its own thread.
 class JobRun {
  public:
-  JobRun(const Environment& environment, const BuildRequest& request, const Job& job, const PreparedComponent& component,
-         const std::filesystem::path& scratch, std::size_t index, const Content& content, backend::Cache* cache, const CancelFlag& cancel)
+  JobRun(const Environment& environment, const BuildRequest& request, const Job& job,
+         const PreparedComponent& component, const std::filesystem::path& scratch,
+         std::size_t index, const Content& content, backend::Cache* cache, const CancelFlag& cancel)
       : environment_(environment),
         request_(request),
         job_(job),
@@ -56,7 +63,8 @@ class JobRun {
         cache_(cache),
         cancel_(cancel),
         work_(scratch / fmt::format("job-{}", index)),
-        task_(fmt::format("{} {}", job.request.variant_name, request.components.size() > 1 ? component.description.name : "")) {
+        task_(fmt::format("{} {}", job.request.variant_name,
+                          request.components.size() > 1 ? component.description.name : "")) {
     while (task_.ends_with(' ')) task_.pop_back();
   }
 
@@ -66,10 +74,12 @@ class JobRun {
     result.report = report_of(request_, job_, component_);
     environment_.watcher->started(task_, 0);
     ONNXPACK_CHECK(compile(result));
-    result.report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+    result.report.duration =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
     environment_.watcher->finished(task_, to_string(result.report.status));
-    log::info(fmt::format("{}: {} in {} ms{}{}", task_, to_string(result.report.status), result.report.duration.count(),
-                          result.report.reason.empty() ? "" : ": ", result.report.reason));
+    log::info(fmt::format("{}: {} in {} ms{}{}", task_, to_string(result.report.status),
+                          result.report.duration.count(), result.report.reason.empty() ? "" : ": ",
+                          result.report.reason));
     return result;
   }
 
@@ -85,7 +95,8 @@ class JobRun {
     }
     if (outcome.kind == OutcomeKind::cancelled) return fail(ErrorKind::cancelled, "interrupted");
     result.report.status = compiled.from_cache ? JobStatus::cached : to_status(outcome.kind);
-    for (const auto& warning : outcome.warnings) log::warning(fmt::format("{}: {}", task_, warning));
+    for (const auto& warning : outcome.warnings)
+      log::warning(fmt::format("{}: {}", task_, warning));
     for (const auto& note : compiled.response.notes) log::info(fmt::format("{}: {}", task_, note));
     if (!outcome.ok()) return explain(outcome, result.report);
     take_variants(compiled, result);
@@ -122,7 +133,8 @@ class JobRun {
     bool answered = outcome.kind == OutcomeKind::refused || outcome.kind == OutcomeKind::error ||
                     outcome.kind == OutcomeKind::no_gain;
     report.reason = answered ? outcome.reason : backend::headline(outcome);
-    if (answered && !outcome.stage.empty()) report.reason = fmt::format("{}: {}", outcome.stage, report.reason);
+    if (answered && !outcome.stage.empty())
+      report.reason = fmt::format("{}: {}", outcome.stage, report.reason);
     report.hint = outcome.hint;
     // A refusal is an answer; what failed or died leaves its log for whoever wants to know why.
     if (report.status == JobStatus::no_gain || report.status == JobStatus::refused) return {};
@@ -144,13 +156,15 @@ class JobRun {
 
   void take_variants(const backend::Compiled& compiled, JobResult& result) {
     for (const auto& answer : compiled.response.variants) {
-      manifest::Variant variant = make_variant(job_, request_.targets[job_.target], answer, compiled.key);
+      manifest::Variant variant =
+          make_variant(job_, request_.targets[job_.target], answer, compiled.key);
       for (const auto& partition : answer.partitions) {
         for (const auto& blob : partition.blobs) {
           auto file = std::ranges::find(compiled.files, blob.path, &backend::OutputFile::path);
           std::string member = fmt::format("variants/{}/{}", variant.name, blob.path);
           // Two partitions may share a blob; a member is written once.
-          if (std::ranges::find(result.blobs, member, &BlobFile::member) != result.blobs.end()) continue;
+          if (std::ranges::find(result.blobs, member, &BlobFile::member) != result.blobs.end())
+            continue;
           result.report.size += file->size;
           result.blobs.push_back({std::move(member), file->file, file->sha256});
         }
@@ -162,15 +176,20 @@ class JobRun {
 
   void check_coverage(JobResult& result) {
     for (const auto& variant : result.variants) {
-      result.report.covered_nodes = std::max(result.report.covered_nodes, variant.coverage.covered_nodes);
+      result.report.covered_nodes =
+          std::max(result.report.covered_nodes, variant.coverage.covered_nodes);
       result.report.total_nodes = std::max(result.report.total_nodes, variant.coverage.total_nodes);
     }
-    double share = result.report.total_nodes == 0 ? 1.0
-                                                  : static_cast<double>(result.report.covered_nodes) / static_cast<double>(result.report.total_nodes);
+    double share = result.report.total_nodes == 0
+                       ? 1.0
+                       : static_cast<double>(result.report.covered_nodes) /
+                             static_cast<double>(result.report.total_nodes);
     if (share >= request_.min_coverage) return;
     result.report.status = JobStatus::low_coverage;
-    result.report.reason = fmt::format("covers {} of {} nodes ({:.0f} %), less than --min-coverage {:.0f} %", result.report.covered_nodes,
-                                       result.report.total_nodes, share * 100, request_.min_coverage * 100);
+    result.report.reason =
+        fmt::format("covers {} of {} nodes ({:.0f} %), less than --min-coverage {:.0f} %",
+                    result.report.covered_nodes, result.report.total_nodes, share * 100,
+                    request_.min_coverage * 100);
     result.variants.clear();
     result.blobs.clear();
     result.report.variants.clear();
@@ -207,9 +226,14 @@ unsigned job_threads(const BuildRequest& request) {
 
 class JobList {
  public:
-  JobList(const Environment& environment, const BuildRequest& request, const Plan& plan, const std::vector<PreparedComponent>& components,
-          const std::filesystem::path& scratch)
-      : environment_(environment), request_(request), plan_(plan), components_(components), scratch_(scratch), results_(plan.jobs.size()) {}
+  JobList(const Environment& environment, const BuildRequest& request, const Plan& plan,
+          const std::vector<PreparedComponent>& components, const std::filesystem::path& scratch)
+      : environment_(environment),
+        request_(request),
+        plan_(plan),
+        components_(components),
+        scratch_(scratch),
+        results_(plan.jobs.size()) {}
 
   Result<std::vector<JobResult>> run() {
     for (const auto& component : components_) {
@@ -221,9 +245,12 @@ class JobList {
     }
     std::vector<backend::Job> jobs;
     for (std::size_t i = 0; i < plan_.jobs.size(); ++i) {
-      jobs.push_back({plan_.jobs[i].request.variant_name, 0, [this, i](const CancelFlag& cancel) { return run_one(i, cancel); }});
+      jobs.push_back({plan_.jobs[i].request.variant_name, 0,
+                      [this, i](const CancelFlag& cancel) { return run_one(i, cancel); }});
     }
-    auto ends = backend::run_jobs(jobs, {.jobs = job_threads(request_), .fail_fast = request_.fail_fast, .cancel = environment_.cancel});
+    auto ends = backend::run_jobs(jobs, {.jobs = job_threads(request_),
+                                         .fail_fast = request_.fail_fast,
+                                         .cancel = environment_.cancel});
     if (!error_) return std::unexpected(std::move(error_.error()));
     for (std::size_t i = 0; i < ends.size(); ++i) {
       if (ends[i].end != backend::JobEnd::skipped) continue;
@@ -237,7 +264,8 @@ class JobList {
  private:
   bool run_one(std::size_t index, const CancelFlag& cancel) {
     const Job& job = plan_.jobs[index];
-    JobRun run(environment_, request_, job, components_[job.component], scratch_, index, contents_[job.component], cache_ ? &*cache_ : nullptr, cancel);
+    JobRun run(environment_, request_, job, components_[job.component], scratch_, index,
+               contents_[job.component], cache_ ? &*cache_ : nullptr, cancel);
     auto result = run.run();
     if (!result) {
       std::scoped_lock lock(mutex_);
@@ -246,7 +274,8 @@ class JobList {
     }
     auto status = result->report.status;
     results_[index] = std::move(*result);
-    return status == JobStatus::built || status == JobStatus::cached || status == JobStatus::no_gain;
+    return status == JobStatus::built || status == JobStatus::cached ||
+           status == JobStatus::no_gain;
   }
 
   const Environment& environment_;
@@ -262,7 +291,8 @@ class JobList {
 };
 
 // A dry run says what would be compiled; nothing is started.
-std::vector<JobResult> planned(const BuildRequest& request, const Plan& plan, const std::vector<PreparedComponent>& components) {
+std::vector<JobResult> planned(const BuildRequest& request, const Plan& plan,
+                               const std::vector<PreparedComponent>& components) {
   std::vector<JobResult> out;
   for (const Job& job : plan.jobs) {
     out.emplace_back().report = report_of(request, job, components[job.component]);
@@ -273,8 +303,10 @@ std::vector<JobResult> planned(const BuildRequest& request, const Plan& plan, co
 
 }  // namespace
 
-Result<std::vector<JobResult>> compile_jobs(const Environment& environment, const BuildRequest& request, const Plan& plan,
-                                            const std::vector<PreparedComponent>& components, const std::filesystem::path& scratch) {
+Result<std::vector<JobResult>> compile_jobs(const Environment& environment,
+                                            const BuildRequest& request, const Plan& plan,
+                                            const std::vector<PreparedComponent>& components,
+                                            const std::filesystem::path& scratch) {
   if (request.dry_run) return planned(request, plan, components);
   if (plan.jobs.empty()) return std::vector<JobResult>();
   return JobList(environment, request, plan, components, scratch).run();

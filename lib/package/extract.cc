@@ -61,14 +61,16 @@ Result<std::vector<Item>> original_items(
   return out;
 }
 
-// Where a variant's file goes when it is extracted to be run: as in the package, but a graph that names its weights from the package's root
-// stands at that root, since ONNX Runtime looks for weights at and below the graph's own folder only.
+// Where a variant's file goes when it is extracted to be run: as in the package, but a graph that
+// names its weights from the package's root stands at that root, since ONNX Runtime looks for
+// weights at and below the graph's own folder only.
 std::string extracted_name(const manifest::Variant& variant, const std::string& member) {
   bool entry_point = std::ranges::any_of(variant.partitions, [&](const auto& partition) {
     return !partition.blobs.empty() && partition.blobs[0].member == member;
   });
   auto own = variant.executor_info.find("onnx_pack");
-  const json::Value* base = own == variant.executor_info.end() ? nullptr : own->second.find("external_data_base");
+  const json::Value* base =
+      own == variant.executor_info.end() ? nullptr : own->second.find("external_data_base");
   if (!entry_point || base == nullptr || *base != json::Value("package")) return member;
   return std::filesystem::path(member).filename().string();
 }

@@ -17,7 +17,8 @@ constexpr std::chrono::seconds ask_limit{30};
 
 backend::Places places(const Environment& environment) {
   auto path = environment.variables.find("PATH");
-  return {environment.libexec, environment.backend_path, path == environment.variables.end() ? "" : path->second};
+  return {environment.libexec, environment.backend_path,
+          path == environment.variables.end() ? "" : path->second};
 }
 
 // `probe` of one backend. Nothing is kept.
@@ -35,7 +36,8 @@ Result<backend::Outcome> probe(const Environment& environment, const backend::Pr
   invocation.cancel = environment.cancel;
   invocation.environment = backend::backend_environment();
   ONNXPACK_TRY(auto outcome, backend::run_backend(invocation));
-  if (outcome.kind == backend::OutcomeKind::cancelled) return fail(ErrorKind::cancelled, "interrupted");
+  if (outcome.kind == backend::OutcomeKind::cancelled)
+    return fail(ErrorKind::cancelled, "interrupted");
   return outcome;
 }
 
@@ -54,12 +56,14 @@ BackendInfo info(const InstalledBackend& backend) {
   out.versions.assign(description.versions.begin(), description.versions.end());
   for (auto verb : description.verbs) out.verbs.emplace_back(protocol::to_string(verb));
   for (const auto& option : description.options) {
-    out.options.push_back(fmt::format("{}: {} {}", option.name, option.description, json::compact(option.schema)));
+    out.options.push_back(
+        fmt::format("{}: {} {}", option.name, option.description, json::compact(option.schema)));
   }
   for (const auto& profile : target::profiles()) {
     if (protocol::serves(description, profile).served) out.profiles.push_back(profile.name);
   }
-  for (const auto& need : description.needs) out.needs.push_back({need.name, need.found, need.where, need.how});
+  for (const auto& need : description.needs)
+    out.needs.push_back({need.name, need.found, need.where, need.how});
   return out;
 }
 
@@ -76,7 +80,8 @@ Result<Installed> Installed::find(const Environment& environment) {
 }
 
 const InstalledBackend* Installed::find(std::string_view name) const {
-  auto found = std::ranges::find_if(backends_, [&](const auto& backend) { return backend.program.name == name; });
+  auto found = std::ranges::find_if(
+      backends_, [&](const auto& backend) { return backend.program.name == name; });
   return found == backends_.end() ? nullptr : &*found;
 }
 
@@ -89,18 +94,23 @@ Result<std::vector<BackendInfo>> list_backends(const Environment& environment) {
 
 namespace {
 
-// What one backend adds to the facts of this machine. A broken or silent one adds nothing and is said.
-Result<target::Facts> probed_facts(const Environment& environment, const backend::Program& program) {
+// What one backend adds to the facts of this machine. A broken or silent one adds nothing and is
+// said.
+Result<target::Facts> probed_facts(const Environment& environment,
+                                   const backend::Program& program) {
   ONNXPACK_TRY(auto outcome, probe(environment, program));
   // A backend without the verb refuses, which is an answer.
-  if (outcome.kind == backend::OutcomeKind::refused || outcome.kind == backend::OutcomeKind::error) return target::Facts();
+  if (outcome.kind == backend::OutcomeKind::refused || outcome.kind == backend::OutcomeKind::error)
+    return target::Facts();
   if (!outcome.ok()) {
-    environment.watcher->warning(fmt::format("{}; its facts are missing from the host's", backend::headline(outcome)));
+    environment.watcher->warning(
+        fmt::format("{}; its facts are missing from the host's", backend::headline(outcome)));
     return target::Facts();
   }
   auto answer = protocol::probe_response_from_json(json::Cursor(outcome.response));
   if (!answer) {
-    environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", program.name, answer.error().message()));
+    environment.watcher->warning(fmt::format("backend {}: malformed probe answer: {}", program.name,
+                                             answer.error().message()));
     return target::Facts();
   }
   return std::move(answer->facts);
@@ -110,11 +120,13 @@ Result<target::Facts> probed_facts(const Environment& environment, const backend
 
 Result<target::Target> host_target(const Environment& environment) {
   target::Target out = target::probe_host();
-  // Without `describe` first, and all at once: each costs a process start, and a person waits for the answer.
+  // Without `describe` first, and all at once: each costs a process start, and a person waits for
+  // the answer.
   backend::Discovery discovery = backend::discover(places(environment));
   std::vector<std::future<Result<target::Facts>>> answers;
   for (const auto& program : discovery.programs) {
-    answers.push_back(std::async(std::launch::async, [&] { return probed_facts(environment, program); }));
+    answers.push_back(
+        std::async(std::launch::async, [&] { return probed_facts(environment, program); }));
   }
   Status all;
   for (auto& answer : answers) {

@@ -14,7 +14,8 @@ using InstalledBackend = backend::Backend;
 
 class Installed {
  public:
-  // Runs `describe` of every backend found. A broken one is in the list with its problem. Errors: cancelled, io.
+  // Runs `describe` of every backend found. A broken one is in the list with its problem. Errors:
+  // cancelled, io.
   static Result<Installed> find(const Environment& environment);
   const std::vector<InstalledBackend>& all() const { return backends_; }  // in name order
   const InstalledBackend* find(std::string_view name) const;

@@ -29,17 +29,21 @@ CompileSettings settings_for(const BuildRequest& request, const std::string& tar
 }
 
 bool has_input(const PreparedComponent& component, const std::string& name) {
-  return std::ranges::any_of(component.model.inputs(), [&](const auto& input) { return input.name == name; });
+  return std::ranges::any_of(component.model.inputs(),
+                             [&](const auto& input) { return input.name == name; });
 }
 
 bool has_dimension(const PreparedComponent& component, const std::string& name) {
   return std::ranges::any_of(component.model.inputs(), [&](const auto& input) {
-    return input.shape && std::ranges::any_of(*input.shape, [&](const auto& d) { return d.name == name; });
+    return input.shape &&
+           std::ranges::any_of(*input.shape, [&](const auto& d) { return d.name == name; });
   });
 }
 
-// The part of the settings that speaks of this component. With one component everything does, so that a misspelt name is an error.
-model::ShapeRequest shapes_for(const CompileSettings& settings, const PreparedComponent& component, bool only_one) {
+// The part of the settings that speaks of this component. With one component everything does, so
+// that a misspelt name is an error.
+model::ShapeRequest shapes_for(const CompileSettings& settings, const PreparedComponent& component,
+                               bool only_one) {
   model::ShapeRequest out;
   for (const auto& [name, size] : settings.free_dimensions) {
     if (only_one || has_dimension(component, name)) out.dimensions.push_back({name, size});
@@ -51,38 +55,50 @@ model::ShapeRequest shapes_for(const CompileSettings& settings, const PreparedCo
 }
 
 // With several components, a name must still be known to one of them.
-Status check_names_somewhere(const CompileSettings& settings, const std::vector<PreparedComponent>& components) {
+Status check_names_somewhere(const CompileSettings& settings,
+                             const std::vector<PreparedComponent>& components) {
   for (const auto& [name, shape] : settings.input_shapes) {
-    if (std::ranges::any_of(components, [&](const auto& c) { return has_input(c, name); })) continue;
-    return fail(ErrorKind::invalid_argument, fmt::format("--input-shape: no component has an input '{}'", printable(name)));
+    if (std::ranges::any_of(components, [&](const auto& c) { return has_input(c, name); }))
+      continue;
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("--input-shape: no component has an input '{}'", printable(name)));
   }
   for (const auto& [name, size] : settings.free_dimensions) {
-    if (std::ranges::any_of(components, [&](const auto& c) { return has_dimension(c, name); })) continue;
-    return fail(ErrorKind::invalid_argument, fmt::format("--free-dimension-override: no input has a dimension '{}'", printable(name)));
+    if (std::ranges::any_of(components, [&](const auto& c) { return has_dimension(c, name); }))
+      continue;
+    return fail(
+        ErrorKind::invalid_argument,
+        fmt::format("--free-dimension-override: no input has a dimension '{}'", printable(name)));
   }
   return {};
 }
 
-protocol::CompileRequest compile_request(const BuildRequest& build, const target::Target& target, const PreparedComponent& component,
-                                         const model::ShapeRequest& shapes, const CompileSettings& settings, const InstalledBackend& backend) {
+protocol::CompileRequest compile_request(const BuildRequest& build, const target::Target& target,
+                                         const PreparedComponent& component,
+                                         const model::ShapeRequest& shapes,
+                                         const CompileSettings& settings,
+                                         const InstalledBackend& backend) {
   const manifest::Component& description = component.description;
   protocol::CompileRequest out;
   out.component = {description.name, description.model, description.original.sha256};
   out.target = target;
   for (const auto& scope : description.scopes) {
-    out.scopes.push_back({scope.name, scope.node_count, scope.inputs, scope.outputs, scope.node_outputs});
+    out.scopes.push_back(
+        {scope.name, scope.node_count, scope.inputs, scope.outputs, scope.node_outputs});
   }
   auto options = settings.backend_options.find(backend.program.name);
   if (options != settings.backend_options.end()) out.options = options->second;
-  for (const auto& dimension : shapes.dimensions) out.free_dimensions[dimension.name] = dimension.size;
+  for (const auto& dimension : shapes.dimensions)
+    out.free_dimensions[dimension.name] = dimension.size;
   for (const auto& input : shapes.inputs) out.input_shapes[input.input] = input.dims;
   out.variant_name = fmt::format("{}-{}", target.name, backend.program.name);
-  if (build.components.size() > 1) out.variant_name = fmt::format("{}-{}", description.name, out.variant_name);
+  if (build.components.size() > 1)
+    out.variant_name = fmt::format("{}-{}", description.name, out.variant_name);
   return out;
 }
 
-JobReport not_usable(const target::Target& target, const PreparedComponent& component, const InstalledBackend& backend,
-                     std::string reason, std::string hint) {
+JobReport not_usable(const target::Target& target, const PreparedComponent& component,
+                     const InstalledBackend& backend, std::string reason, std::string hint) {
   JobReport out;
   out.target = target.name;
   out.component = component.description.name;
@@ -96,7 +112,8 @@ JobReport not_usable(const target::Target& target, const PreparedComponent& comp
 
 class Planner {
  public:
-  Planner(const BuildRequest& request, const std::vector<PreparedComponent>& components, const Installed& installed)
+  Planner(const BuildRequest& request, const std::vector<PreparedComponent>& components,
+          const Installed& installed)
       : request_(request), components_(components), installed_(installed) {}
 
   Result<Plan> make() {
@@ -106,7 +123,8 @@ class Planner {
       const target::Target& target = request_.targets[t];
       ONNXPACK_CHECK(in(io::check_relative_name(target.name), "target"));
       if (!names.insert(target.name).second) {
-        return fail(ErrorKind::invalid_argument, fmt::format("target {} is asked for twice", printable(target.name)));
+        return fail(ErrorKind::invalid_argument,
+                    fmt::format("target {} is asked for twice", printable(target.name)));
       }
       ONNXPACK_CHECK(plan_target(t));
     }
@@ -129,8 +147,11 @@ class Planner {
       const InstalledBackend* found = installed_.find(name);
       if (found == nullptr) {
         auto near = did_you_mean(name, known);
-        return fail(ErrorKind::not_found, fmt::format("no backend '{}' is installed; there are {}", printable(name), join(known, ", ")),
-                    near ? fmt::format("did you mean '{}'?", *near) : "`onnx-pack doctor` shows where backends are looked for");
+        return fail(ErrorKind::not_found,
+                    fmt::format("no backend '{}' is installed; there are {}", printable(name),
+                                join(known, ", ")),
+                    near ? fmt::format("did you mean '{}'?", *near)
+                         : "`onnx-pack doctor` shows where backends are looked for");
       }
       out.push_back(found);
     }
@@ -146,35 +167,44 @@ class Planner {
     std::size_t before = plan_.jobs.size();
     for (std::size_t c = 0; c < components_.size(); ++c) {
       auto shapes = shapes_for(settings, components_[c], components_.size() == 1);
-      ONNXPACK_CHECK(in(model::effective_signature(components_[c].model, shapes), printable(components_[c].model.path().string())));
-      for (const InstalledBackend* backend : candidates_) plan_job(t, c, *backend, settings, shapes);
+      ONNXPACK_CHECK(in(model::effective_signature(components_[c].model, shapes),
+                        printable(components_[c].model.path().string())));
+      for (const InstalledBackend* backend : candidates_)
+        plan_job(t, c, *backend, settings, shapes);
     }
     if (plan_.jobs.size() == before) plan_.unserved.push_back(target.name);
     return {};
   }
 
-  void plan_job(std::size_t t, std::size_t c, const InstalledBackend& backend, const CompileSettings& settings, const model::ShapeRequest& shapes) {
+  void plan_job(std::size_t t, std::size_t c, const InstalledBackend& backend,
+                const CompileSettings& settings, const model::ShapeRequest& shapes) {
     const target::Target& target = request_.targets[t];
     bool asked = !request_.backends.empty();
     if (!backend.problem.empty()) {
-      if (asked) plan_.refused.push_back(not_usable(target, components_[c], backend, backend.problem, backend.hint));
+      if (asked)
+        plan_.refused.push_back(
+            not_usable(target, components_[c], backend, backend.problem, backend.hint));
       // One that nobody named is said once, and only where it would have taken part.
       if (!asked && protocol::serves(backend.description, target).served) idle_.insert(&backend);
       return;
     }
     Served served = protocol::serves(backend.description, target);
     if (!served.served) {
-      if (asked) plan_.refused.push_back(not_usable(target, components_[c], backend, served.reason, ""));
+      if (asked)
+        plan_.refused.push_back(not_usable(target, components_[c], backend, served.reason, ""));
       return;
     }
     used_.insert(backend.program.name);
-    plan_.jobs.push_back({t, c, &backend, compile_request(request_, target, components_[c], shapes, settings, backend)});
+    plan_.jobs.push_back(
+        {t, c, &backend,
+         compile_request(request_, target, components_[c], shapes, settings, backend)});
   }
 
   void warn_idle() {
     for (const InstalledBackend* backend : idle_) {
       std::string hint = backend->hint.empty() ? "" : fmt::format("; {}", backend->hint);
-      plan_.warnings.push_back(fmt::format("backend {} takes no part: {}{}", backend->program.name, backend->problem, hint));
+      plan_.warnings.push_back(fmt::format("backend {} takes no part: {}{}", backend->program.name,
+                                           backend->problem, hint));
     }
   }
 
@@ -182,7 +212,9 @@ class Planner {
     auto warn = [&](const CompileSettings& settings) {
       for (const auto& [backend, options] : settings.backend_options) {
         if (used_.contains(backend)) continue;
-        plan_.warnings.push_back(fmt::format("--backend-option {}.*: backend {} takes no part in this build", printable(backend), printable(backend)));
+        plan_.warnings.push_back(
+            fmt::format("--backend-option {}.*: backend {} takes no part in this build",
+                        printable(backend), printable(backend)));
       }
     };
     warn(request_.settings);
@@ -200,7 +232,9 @@ class Planner {
 
 }  // namespace
 
-Result<Plan> make_plan(const BuildRequest& request, const std::vector<PreparedComponent>& components, const Installed& installed) {
+Result<Plan> make_plan(const BuildRequest& request,
+                       const std::vector<PreparedComponent>& components,
+                       const Installed& installed) {
   return Planner(request, components, installed).make();
 }
 

@@ -19,13 +19,16 @@ struct Job {
 };
 
 struct Plan {
-  std::vector<Job> jobs;                 // by target as asked, then component, then backend name
-  std::vector<JobReport> refused;        // asked-for backends that do not serve a target, unusable ones
-  std::vector<std::string> unserved;     // targets without any job
+  std::vector<Job> jobs;           // by target as asked, then component, then backend name
+  std::vector<JobReport> refused;  // asked-for backends that do not serve a target, unusable ones
+  std::vector<std::string> unserved;  // targets without any job
   std::vector<std::string> warnings;
 };
 
-// Errors: not_found (a backend asked for by name), invalid_argument (shapes that fit no input, two targets of one name).
-Result<Plan> make_plan(const BuildRequest& request, const std::vector<PreparedComponent>& components, const Installed& installed);
+// Errors: not_found (a backend asked for by name), invalid_argument (shapes that fit no input, two
+// targets of one name).
+Result<Plan> make_plan(const BuildRequest& request,
+                       const std::vector<PreparedComponent>& components,
+                       const Installed& installed);
 
 }  // namespace onnxpack::package

@@ -9,6 +9,7 @@
 #include "onnxpack/backend/supervisor.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/io/safe_path.h"
+#include "onnxpack/io/scratch.h"
 #include "onnxpack/package/extract.h"
 #include "onnxpack/protocol/run.h"
 
@@ -42,8 +43,13 @@ protocol::RunVariant to_protocol(const manifest::Variant& variant) {
 }
 
 manifest::Latency to_manifest(const protocol::Timings& timings, unsigned threads) {
-  return {timings.session_ms, timings.first_run_ms, timings.median_ms, timings.p10_ms,
-          timings.p90_ms,     timings.runs,         threads};
+  return {timings.session_ms,
+          timings.first_run_ms,
+          timings.median_ms,
+          timings.p10_ms,
+          timings.p90_ms,
+          timings.runs,
+          threads};
 }
 
 RunResult not_run(std::string reason, std::string runtime = "") {
@@ -59,8 +65,8 @@ struct Runner::State {
   const Environment& environment;
   const PackageFile& package;
   Installed installed;
-  io::TemporaryDirectory folder;  // laid out like the package; also the backends' work folder
-  std::set<std::string> there;    // components and variants that were materialised
+  io::ScratchDirectory folder;  // laid out like the package; also the backends' work folder
+  std::set<std::string> there;  // components and variants that were materialised
   std::map<std::string, std::string> environment_of_backends = backend::backend_environment();
   unsigned calls = 0;
 
@@ -97,8 +103,8 @@ struct Runner::State {
       ONNXPACK_TRY(auto file, files.create(folder.path() / path));
       ONNXPACK_CHECK(file->write(inputs[i].value.data));
       ONNXPACK_CHECK(file->publish_unsynced(io::Overwrite::no));
-      request.inputs.push_back({inputs[i].name, tensor::type_string(inputs[i].value.type),
-                                inputs[i].value.shape, path});
+      request.inputs.push_back(
+          {inputs[i].name, tensor::type_string(inputs[i].value.type), inputs[i].value.shape, path});
     }
     return request;
   }
@@ -108,8 +114,7 @@ struct Runner::State {
                                                         const protocol::RunResponse& response) {
     std::vector<tensor::NamedTensor> out;
     for (const auto& output : response.outputs) {
-      ONNXPACK_TRY(auto path,
-                   io::join_beneath(folder.path() / request.output_dir, output.path));
+      ONNXPACK_TRY(auto path, io::join_beneath(folder.path() / request.output_dir, output.path));
       ONNXPACK_TRY(auto type, tensor::parse_element_type(output.type));
       ONNXPACK_TRY(auto value, tensor::read_raw(*environment.files, path, type, output.shape));
       out.push_back({output.name, std::move(value)});
@@ -128,15 +133,20 @@ struct Runner::State {
     }
     auto response = protocol::run_response_from_json(json::Cursor(outcome.response));
     if (!response) {
-      return failed(fmt::format("{} answered nonsense: {}", outcome.backend, response.error().message()));
+      return failed(
+          fmt::format("{} answered nonsense: {}", outcome.backend, response.error().message()));
     }
     const auto& answer = response->answer;
-    std::string reason = answer.hint.empty() ? answer.reason : fmt::format("{} ({})", answer.reason, answer.hint);
+    std::string reason =
+        answer.hint.empty() ? answer.reason : fmt::format("{} ({})", answer.reason, answer.hint);
     if (answer.status == AnswerStatus::refused) return not_run(reason, response->runtime);
     if (answer.status == AnswerStatus::error) return failed(reason, response->runtime);
     auto outputs = read_outputs(request, *response);
-    if (!outputs) return failed(fmt::format("its outputs cannot be read: {}", outputs.error().message()), response->runtime);
-    RunResult result{RunStatus::ran, "", response->runtime, std::move(*outputs), std::nullopt, response->notes};
+    if (!outputs)
+      return failed(fmt::format("its outputs cannot be read: {}", outputs.error().message()),
+                    response->runtime);
+    RunResult result{RunStatus::ran,      "",           response->runtime,
+                     std::move(*outputs), std::nullopt, response->notes};
     if (response->timings) result.latency = to_manifest(*response->timings, options.threads);
     return result;
   }
@@ -145,22 +155,27 @@ struct Runner::State {
 Runner::Runner(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Runner::~Runner() = default;
 
-Result<std::unique_ptr<Runner>> Runner::start(const Environment& environment, const PackageFile& package) {
+Result<std::unique_ptr<Runner>> Runner::start(const Environment& environment,
+                                              const PackageFile& package) {
   ONNXPACK_TRY(auto installed, Installed::find(environment));
-  ONNXPACK_TRY(auto folder, io::TemporaryDirectory::create(*environment.files, "onnx-pack-run-"));
+  ONNXPACK_TRY(auto folder, io::ScratchDirectory::create("onnx-pack-run-"));
   return std::unique_ptr<Runner>(new Runner(std::unique_ptr<State>(
       new State{environment, package, std::move(installed), std::move(folder), {}})));
 }
 
-Result<RunResult> Runner::run(const manifest::Component& component, const manifest::Variant* variant,
-                              const std::vector<tensor::NamedTensor>& inputs, const RunOptions& options) {
+Result<RunResult> Runner::run(const manifest::Component& component,
+                              const manifest::Variant* variant,
+                              const std::vector<tensor::NamedTensor>& inputs,
+                              const RunOptions& options) {
   std::string name = variant != nullptr ? variant->backend : std::string(reference_backend);
   const InstalledBackend* program = state_->installed.find(name);
   if (program == nullptr) {
     return not_run(fmt::format("backend {} is not installed", name));
   }
-  if (!program->problem.empty()) return not_run(fmt::format("backend {}: {}", name, program->problem));
-  if (std::ranges::find(program->description.verbs, protocol::Verb::run) == program->description.verbs.end()) {
+  if (!program->problem.empty())
+    return not_run(fmt::format("backend {}: {}", name, program->problem));
+  if (std::ranges::find(program->description.verbs, protocol::Verb::run) ==
+      program->description.verbs.end()) {
     return not_run(fmt::format("backend {} cannot run what it compiles", name));
   }
   ONNXPACK_CHECK(state_->materialise(component, variant));

@@ -5,7 +5,8 @@
 namespace onnxpack::package {
 namespace {
 
-Status write_model(io::FileSystem& files, const PreparedComponent& component, const std::filesystem::path& path) {
+Status write_model(io::FileSystem& files, const PreparedComponent& component,
+                   const std::filesystem::path& path) {
   ONNXPACK_TRY(auto splice, component.annotated.with_table({}));
   ONNXPACK_TRY(auto file, files.create(path));
   for (const auto& segment : splice.segments) {
@@ -21,7 +22,9 @@ Status write_model(io::FileSystem& files, const PreparedComponent& component, co
 
 }  // namespace
 
-Status stage_components(const Environment& environment, const std::vector<PreparedComponent>& components, const std::filesystem::path& root) {
+Status stage_components(const Environment& environment,
+                        const std::vector<PreparedComponent>& components,
+                        const std::filesystem::path& root) {
   auto& files = *environment.files;
   for (const auto& component : components) {
     std::filesystem::path model = root / component.description.model;
@@ -29,7 +32,8 @@ Status stage_components(const Environment& environment, const std::vector<Prepar
     ONNXPACK_CHECK(write_model(files, component, model));
     for (std::size_t i = 0; i < component.description.external_data.size(); ++i) {
       ONNXPACK_CHECK(environment.cancel->check());
-      ONNXPACK_TRY(auto path, io::join_beneath(root, component.description.external_data[i].member));
+      ONNXPACK_TRY(auto path,
+                   io::join_beneath(root, component.description.external_data[i].member));
       ONNXPACK_CHECK(files.make_directories(path.parent_path()));
       ONNXPACK_TRY(auto source, component.model.open_external(i));
       ONNXPACK_TRY(auto file, files.create(path));

@@ -18,13 +18,15 @@ std::vector<manifest::ValueInfo> to_manifest(const std::vector<protocol::Port>& 
     value.type = port.type;
     if (!port.shape) continue;
     value.shape.emplace();
-    for (const auto& dimension : *port.shape) value.shape->push_back({dimension.value, dimension.name});
+    for (const auto& dimension : *port.shape)
+      value.shape->push_back({dimension.value, dimension.name});
   }
   return out;
 }
 
 // What the target itself demands, and what the backend adds.
-std::vector<target::Requirement> requirements(const target::Target& target, const protocol::VariantAnswer& answer) {
+std::vector<target::Requirement> requirements(const target::Target& target,
+                                              const protocol::VariantAnswer& answer) {
   std::vector<target::Requirement> out = target::requirements_of(target);
   for (const auto& requirement : answer.requirements) {
     if (std::ranges::find(out, requirement) == out.end()) out.push_back(requirement);
@@ -34,7 +36,9 @@ std::vector<target::Requirement> requirements(const target::Target& target, cons
 
 }  // namespace
 
-manifest::Variant make_variant(const Job& job, const target::Target& target, const protocol::VariantAnswer& answer, const std::string& build_key) {
+manifest::Variant make_variant(const Job& job, const target::Target& target,
+                               const protocol::VariantAnswer& answer,
+                               const std::string& build_key) {
   manifest::Variant out;
   out.name = job.request.variant_name + answer.suffix;
   out.component = job.request.component.name;
@@ -47,14 +51,16 @@ manifest::Variant make_variant(const Job& job, const target::Target& target, con
   }
   out.requirements = requirements(target, answer);
   out.compatibility_string = answer.compatibility_string;
-  if (!answer.compatibility_string.empty()) out.compatibility_hash = crypto::sha256(answer.compatibility_string).hex();
+  if (!answer.compatibility_string.empty())
+    out.compatibility_hash = crypto::sha256(answer.compatibility_string).hex();
   out.precision = answer.precision;
   out.fixed_shapes = answer.fixed_shapes;
   out.executor_info = answer.executor_info;
   for (const auto& partition : answer.partitions) {
     manifest::Partition& to = out.partitions.emplace_back();
     to.scope = partition.scope;
-    for (const auto& blob : partition.blobs) to.blobs.push_back({fmt::format("variants/{}/{}", out.name, blob.path), blob.role});
+    for (const auto& blob : partition.blobs)
+      to.blobs.push_back({fmt::format("variants/{}/{}", out.name, blob.path), blob.role});
     to.inputs = to_manifest(partition.inputs);
     to.outputs = to_manifest(partition.outputs);
   }

@@ -10,6 +10,7 @@
 namespace onnxpack::package {
 
 // `build_key`: the cache key of the job. Blobs become variants/<name>/<path>.
-manifest::Variant make_variant(const Job& job, const target::Target& target, const protocol::VariantAnswer& answer, const std::string& build_key);
+manifest::Variant make_variant(const Job& job, const target::Target& target,
+                               const protocol::VariantAnswer& answer, const std::string& build_key);
 
 }  // namespace onnxpack::package

@@ -31,8 +31,7 @@ class Writer {
     return {};
   }
   Status add_file(const std::string& name, const io::ReadableFile& file) {
-    ONNXPACK_TRY(auto added,
-                 archive_.add(name, file, 0, file.size(), options()));
+    ONNXPACK_TRY(auto added, archive_.add(name, file, 0, file.size(), options()));
     note(name, std::move(added));
     return {};
   }

@@ -1,0 +1,64 @@
+#include "onnxpack/io/scratch.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace onnxpack::io {
+namespace {
+
+constexpr const char* lock_name = ".lock";
+
+// The lock of a folder, taken; -1 when somebody holds it or it is not there.
+int take_lock(const std::filesystem::path& folder, int flags) {
+  int lock = ::open((folder / lock_name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+  if (lock < 0) return -1;
+  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  ::close(lock);
+  return -1;
+}
+
+// Another user's folder cannot be opened for writing, and so is left alone.
+void sweep(const std::filesystem::path& parent, std::string_view prefix) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(parent, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!it->path().filename().string().starts_with(prefix)) continue;
+    std::error_code gone;
+    if (it->is_symlink(gone) || !it->is_directory(gone)) continue;
+    int lock = take_lock(it->path(), 0);
+    if (lock < 0) continue;
+    std::filesystem::remove_all(it->path(), gone);
+    ::close(lock);
+  }
+}
+
+}  // namespace
+
+Result<ScratchDirectory> ScratchDirectory::create(std::string_view prefix) {
+  ONNXPACK_TRY(auto directory, TemporaryDirectory::create(real_file_system(), prefix));
+  int lock = take_lock(directory.path(), O_CREAT | O_EXCL);
+  if (lock < 0)
+    return fail(ErrorKind::io,
+                fmt::format("cannot lock the scratch folder {}", directory.path().string()));
+  sweep(directory.path().parent_path(), prefix);
+  return ScratchDirectory(std::move(directory), lock);
+}
+
+ScratchDirectory::ScratchDirectory(ScratchDirectory&& other) noexcept
+    : directory_(std::move(other.directory_)), lock_(std::exchange(other.lock_, -1)) {}
+
+ScratchDirectory& ScratchDirectory::operator=(ScratchDirectory&& other) noexcept {
+  std::swap(directory_, other.directory_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+ScratchDirectory::~ScratchDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+}  // namespace onnxpack::io
