@@ -100,7 +100,10 @@ def prepare(question: Question, events: Events) -> Json:
 def flags(question: Question) -> list[str]:
     options = question.options
     out = [*COMMON_FLAGS, *question.target.flags, f"--iree-opt-level={options.opt_level}"]
-    out.append(f"--iree-opt-data-tiling={'true' if options.data_tiling else 'false'}")
+    for flag, wanted in (("data-tiling", options.data_tiling), ("const-eval", options.const_eval)):
+        out.append(f"--iree-opt-{flag}={'true' if wanted else 'false'}")
+    if question.request.get("threads") == 1:
+        out.append("--mlir-disable-threading")  # the bytes are the same; only the host's --jobs is kept
     if options.demote == "f32-to-f16":
         out.append("--iree-input-demote-f32-to-f16")
     return [*out, *options.flags]

@@ -8,9 +8,10 @@ from . import child, targets
 from .options import Options
 from .protocol import Failed, Refused, Stop
 
-OPERATOR = re.compile(r"failed to legalize operation 'torch\.operator'.*")
-ONNX_NAME = re.compile(r'torch\.operator "onnx\.([A-Za-z0-9_.]+)"')
-FIRST_ERROR = re.compile(r"^(?:[^\s:]+:\d+:\d+: |iree-compile: |<unknown>:0: )?error: (.+)$", re.MULTILINE)
+OPERATOR = re.compile(r"failed to legalize operation 'torch\.operator'")
+# As text input names it and as bytecode input does.
+ONNX_NAME = re.compile(r'(?:torch\.operator |name = )"onnx\.([A-Za-z0-9_.]+)"')
+FIRST_ERROR = re.compile(r'^(?:\S+:\d+:\d+: |\S+:\d+: |iree-compile: )?error: (?:loc\("[^"]*"\): )?(.+)$', re.MULTILINE)
 UNKNOWN_FLAG = re.compile(r"Unknown command line argument '([^']+)'")
 
 
@@ -26,7 +27,6 @@ def compile_failed(finished: child.Finished, target: targets.Plan, dynamic: list
     found = FIRST_ERROR.search(output)
     reason = found[1].strip() if found else last_line(output)
     if OPERATOR.search(output):
-        # The operator stands in the line that the error points at, or in the note after it.
         name = ONNX_NAME.search(output, found.start() if found else 0)
         what = f"IREE cannot lower operator {name[1]}" if name else reason
         return Refused(what, hint=shape_hint(dynamic) or "another backend may serve this target", stage="compile")

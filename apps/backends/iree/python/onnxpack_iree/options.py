@@ -47,6 +47,12 @@ TABLE = [
         {"type": "boolean", "default": False},
     ),
     Option(
+        "const_eval",
+        "work out constants when compiling, on this machine's CPU, instead of when loading: loads a little quicker, but "
+        "transposed weights no longer share bytes with the model, and another CPU may round another way",
+        {"type": "boolean", "default": False},
+    ),
+    Option(
         "opset",
         "ONNX operator set the model is converted to first; auto raises what is older than 17, which IREE's importer lacks parts of",
         {"type": "string", "enum": OPSETS, "default": "auto"},
@@ -68,6 +74,7 @@ TABLE = [
 class Options:
     opt_level: str = "O1"
     data_tiling: bool = False
+    const_eval: bool = False
     opset: str = "auto"
     demote: str = "none"
     flags: list[str] = field(default_factory=list)
@@ -98,7 +105,8 @@ def parse(given: Json) -> Options:
 # Set by this backend: another value would make the answer's description of the blob a lie, or write elsewhere.
 RESERVED = ("-o", "--iree-hal-target", "--iree-hal-local-target", "--iree-llvmcpu-target", "--iree-cuda-target",
             "--iree-rocm-target", "--iree-vulkan-target", "--iree-llvmcpu-link", "--output-format", "--compile-to",
-            "--iree-input-demote-f32-to-f16", "--iree-opt-level", "--iree-opt-data-tiling")
+            "--iree-input-demote-f32-to-f16", "--iree-opt-level", "--iree-opt-data-tiling",
+            "--iree-opt-const-eval")
 
 
 def check_flags(flags: list[str]) -> None:

@@ -64,7 +64,8 @@ def fix_input(value: Any, shape: list[int]) -> None:
                 f"dimension {place} of input '{value.name}' is {old} in the model, the given shape {text} says {new}",
                 stage=STAGE,
             )
-        value.type.tensor_type.shape.dim[place].dim_value = new
+    for dimension, size in zip(value.type.tensor_type.shape.dim, shape):
+        dimension.dim_value = size
 
 
 def forget_symbols(values: Iterable[Any]) -> None:

@@ -11,7 +11,7 @@ import os
 import onnx
 from onnx import TensorProto
 
-from . import shapes
+from . import external_data, shapes
 from .protocol import Failed, Json, Refused
 
 FUNCTION = "main"
@@ -149,7 +149,7 @@ def import_mlir(model: onnx.ModelProto, folder: str, path: str) -> None:
     from iree.compiler.extras import onnx_importer
     from iree.compiler.ir import Context
 
-    load_external(model, folder)
+    external_data.load(model, folder)
     context = Context()
     info = onnx_importer.ModelInfo(model)
     module = info.create_module(context=context).operation
@@ -161,13 +161,6 @@ def import_mlir(model: onnx.ModelProto, folder: str, path: str) -> None:
     with open(path, "wb") as file:
         # Bytecode, not text: text is twice the weights' size in hexadecimal digits.
         module.write_bytecode(file)
-
-
-def load_external(model: onnx.ModelProto, folder: str) -> None:
-    try:
-        onnx.load_external_data_for_model(model, folder)
-    except Exception as error:
-        raise Failed(f"external data: {first_line(error)}", stage="prepare") from error
 
 
 def import_hint(error: BaseException) -> str:

@@ -1,0 +1,59 @@
+"""Small models, made here: their results are known from numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CHANNELS = 5
+
+
+def weights() -> dict[str, numpy.ndarray]:
+    random = numpy.random.default_rng(7)
+    return {
+        "w": random.standard_normal((CHANNELS, 3), dtype=numpy.float32),
+        "scale": random.random(CHANNELS, dtype=numpy.float32) + 0.5,
+        "bias": random.standard_normal(CHANNELS, dtype=numpy.float32),
+        "mean": random.standard_normal(CHANNELS, dtype=numpy.float32),
+        "var": random.random(CHANNELS, dtype=numpy.float32) + 0.5,
+    }
+
+
+def normalised(batch: Any = "batch", opset: int = 12, name: str = "a graph. with blanks") -> onnx.ModelProto:
+    """y = relu(batch_norm(x . w)): with an operator whose form of opset 12 IREE's importer does not know."""
+    values = weights()
+    nodes = [
+        helper.make_node("Transpose", ["w"], ["wt"], perm=[1, 0]),
+        helper.make_node("MatMul", ["x", "wt"], ["h"]),
+        helper.make_node("BatchNormalization", ["h", "scale", "bias", "mean", "var"], ["n"], epsilon=1e-5),
+        helper.make_node("Relu", ["n"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, CHANNELS])],
+        [numpy_helper.from_array(value, key) for key, value in values.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def normalised_result(x: numpy.ndarray) -> numpy.ndarray:
+    v = weights()
+    h = x @ v["w"].T
+    return numpy.maximum((h - v["mean"]) / numpy.sqrt(v["var"] + 1e-5) * v["scale"] + v["bias"], 0)
+
+
+def with_operator(kind: str, domain: str = "") -> onnx.ModelProto:
+    """One node of that kind between a vector of four and another."""
+    graph = helper.make_graph(
+        [helper.make_node(kind, ["x"], ["y"], domain=domain)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+    )
+    opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
