@@ -34,7 +34,8 @@ Specificity specificity_of(const manifest::Variant& variant);
 struct Key {
   Tier tier = Tier::original;
   std::optional<double> median_ms;  // measured before unmeasured within a tier
-  std::size_t accelerator = 0;  // position of the variant's device among the target's accelerators
+  std::size_t accelerator =
+      0;  // position of the variant's device among the target's accelerators, the CPU last
   Specificity specificity;
   target::Verdict verdict = target::Verdict::not_applicable;
   bool exact = false;  // built for the very target that is asked for

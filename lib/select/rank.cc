@@ -27,10 +27,12 @@ std::uint64_t download_size(const manifest::Manifest& manifest, const manifest::
   return out;
 }
 
-// Position among the target's accelerators; behind all of them when it is none of these.
+// Position among the target's accelerators. The CPU comes after all of them: what is presumed of an
+// accelerator is not presumed of it, whichever stands first on a host that grew a GPU by a probe.
 std::size_t accelerator_position(const Request& request, const std::string& device) {
   const auto* classes = target::find_fact(request.target.facts, "accelerator.class");
-  if (classes == nullptr) return device == "cpu" ? 0 : 1;
+  if (classes == nullptr) return device == "cpu" ? 1 : 0;
+  if (device == "cpu") return classes->size();
   return static_cast<std::size_t>(std::ranges::find(*classes, device) - classes->begin());
 }
 

@@ -32,6 +32,7 @@ constexpr std::array vocabulary_table = std::to_array<Feature>({
     {"intel.gpu_driver", version, "GPU driver"},
     {"intel.gpu_eus", number, "execution units of the GPU"},
     {"intel.gpu_ip", set, "GPU IP version as OpenVINO prints it"},
+    {"intel.npu_driver", version, "NPU driver"},
     {"intel.npu_elf", version, "ELF format that the NPU driver loads"},
     {"intel.npu_mi", version, "mapped inference version that the NPU driver runs"},
     {"intel.npu_platform", set, "3720, 4000, 5010: OpenVINO's NPU_PLATFORM"},

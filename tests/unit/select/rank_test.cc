@@ -133,6 +133,16 @@ TEST_CASE("an accelerator that the target states stands above the original until
   CHECK(ladder_text(rank(manifest, request)) == "npu > gpu > (original) > cpu");
 }
 
+TEST_CASE("an accelerator stands before the CPU whatever the target lists first", "[rank]") {
+  auto manifest = package({variant("cpu", "x86-64-v3"), variant("gpu", "vulkan")});
+  auto request = request_for("x86-64-v3");
+  request.target.facts["accelerator.class"] = {"cpu", "gpu"};
+  request.target.facts["vulkan.version"] = {"1.3"};
+  CHECK(ladder_text(rank(manifest, request)) == "gpu > (original) > cpu");
+  request.unmeasured = Unmeasured::above_original;
+  CHECK(ladder_text(rank(manifest, request)) == "gpu > cpu > (original)");
+}
+
 TEST_CASE("a device class is needed even if no requirement says so", "[rank]") {
   auto gpu = variant("gpu", "vulkan");
   gpu.requirements.clear();
