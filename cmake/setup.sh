@@ -172,9 +172,9 @@ parts=("onnx|33|2|onnx 1.23 C++ library, built from its source release"
 [ $tests = no ] || parts+=("catch2|2|1|Catch2 3" "models-tests|11|1|magika's classifier" "tests|66|1|Python packages for the tests")
 for backend in ${backends[@]+"${backends[@]}"}; do
   case $backend in
-    iree) parts+=("backend-iree|150|2|IREE compiler and runtime") ;;
-    openvino) parts+=("backend-openvino|60|1|OpenVINO") ;;
-    onnxruntime-qnn) parts+=("backend-onnxruntime-qnn|120|1|Qualcomm QNN plug-in for ONNX Runtime") ;;
+    iree) parts+=("backend-iree|127|1|IREE compiler and runtime") ;;
+    openvino) parts+=("backend-openvino|57|1|OpenVINO") ;;
+    onnxruntime-qnn) parts+=("backend-onnxruntime-qnn|95|1|Qualcomm QNN plug-in for ONNX Runtime") ;;
   esac
 done
 
