@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Brings what the build needs and this machine lacks. Safe to repeat; the second run takes a second.
 #
-# usage: cmake/setup.sh [--with tests|fuzz]... [--backend iree|openvino|onnxruntime-qnn]... [--prefix DIR] [--plan]
+# usage: cmake/setup.sh [--with tests|fuzz|emulators]... [--backend iree|openvino|onnxruntime-qnn]... [--prefix DIR] [--plan]
 #
 #   --with tests     also what the tests need: Catch2, libzip, Python packages, a second small model
 #   --with fuzz      also clang 19 with libFuzzer (large)
+#   --with emulators also what runs variants for devices that are not here: qemu for aarch64, a software Vulkan driver
 #   --backend NAME   also a vendor's compiler, into PREFIX/backends/NAME
 #   --prefix DIR     where to put what does not come from Debian's packages (default: .deps beside the sources)
 #   --plan           say what would be done, and stop
@@ -16,14 +17,15 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=$(dirname "$here")
 
-prefix="$source_dir/.deps" plan_only=no tests=no fuzz=no
+prefix="$source_dir/.deps" plan_only=no tests=no fuzz=no emulators=no
 backends=()
 while [ $# -gt 0 ]; do
   case $1 in
     --with) case ${2:-} in
         tests) tests=yes ;;
         fuzz) fuzz=yes ;;
-        *) echo "setup: --with takes tests or fuzz, not '${2:-}'" >&2; exit 2 ;;
+        emulators) emulators=yes ;;
+        *) echo "setup: --with takes tests, fuzz or emulators, not '${2:-}'" >&2; exit 2 ;;
       esac; shift 2 ;;
     --backend) [ -f "$here/requirements/backend-${2:-}.in" ] || {
         echo "setup: no backend '${2:-}'; there are: $(cd "$here/requirements" && ls backend-*.in | sed 's/backend-\(.*\)\.in/\1/' | xargs)" >&2
@@ -31,7 +33,7 @@ while [ $# -gt 0 ]; do
       backends+=("$2"); shift 2 ;;
     --prefix) prefix=$(realpath -m "${2:?--prefix wants a folder}"); shift 2 ;;
     --plan) plan_only=yes; shift ;;
-    -h|--help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "setup: unknown argument '$1'; see --help" >&2; exit 2 ;;
   esac
 done
@@ -42,6 +44,7 @@ debian=(ninja-build ccache python3-venv protobuf-compiler libprotobuf-dev nlohma
   libfmt-dev libcli11-dev libdeflate-dev libxxhash-dev)
 [ $tests = no ] || debian+=(libzip-dev unzip)
 [ $fuzz = no ] || debian+=(clang-19 libclang-rt-19-dev)
+[ $emulators = no ] || debian+=(qemu-user libc6-arm64-cross libstdc++6-arm64-cross libvulkan1 mesa-vulkan-drivers)
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -58,7 +61,7 @@ missing_debian() {
 
 # A part is done when its stamp holds the digest of its recipe: the pins and the function that makes it. Changing either
 # makes that part anew, and no other.
-maker() { case $1 in backend-*) echo make_backend ;; *) echo "make_${1//-/_}" ;; esac; }
+maker() { case $1 in backend-onnxruntime-qnn) echo make_qnn ;; backend-*) echo make_backend ;; *) echo "make_${1//-/_}" ;; esac; }
 recipe() {
   { declare -f "$(maker "$1")"; cat "$here/requirements/$1.txt" 2>/dev/null || true; } | sha256sum | cut -c1-16
 }
@@ -150,6 +153,18 @@ make_models_tests() {
 }
 make_tests() { pip install --only-binary :all: --require-hashes -r "$here/requirements/tests.txt"; }
 
+# Of Qualcomm's wheel only what compiling for the HTP uses (113 of 256 MB): no Python, no other processors, in one folder, since
+# libQnnHtp.so looks for its C++ library beside itself too.
+make_qnn() {
+  local name=backend-onnxruntime-qnn
+  rm -rf "$prefix/backends/onnxruntime-qnn"
+  pip_download "$name" --only-binary :all:
+  python3 "$here/unpack.py" "$work/$name"/*.whl "$prefix/backends/onnxruntime-qnn/lib" \
+    'onnxruntime_qnn/libonnxruntime_providers_qnn.so' 'onnxruntime_qnn/libQnnHtp.so' 'onnxruntime_qnn/libQnnSystem.so' \
+    'onnxruntime_qnn.libs/lib*.so*' 'onnxruntime_qnn/build_and_package_info.py' 'onnxruntime_qnn/Qualcomm_LICENSE.pdf' \
+    'onnxruntime_qnn/LICENSE' 'onnxruntime_qnn/ThirdPartyNotices.txt'
+}
+
 make_backend() {
   local name=$1
   rm -rf "$prefix/backends/$name"
@@ -158,7 +173,12 @@ make_backend() {
   python3 -m venv "$prefix/backends/$name"
   local own="$prefix/backends/$name/bin/python"
   case $name in
-    iree) "$own" -m pip --disable-pip-version-check --quiet install --only-binary :all: --require-hashes -r "$here/requirements/backend-$name.txt" ;;
+    iree) "$own" -m pip --disable-pip-version-check --quiet install --only-binary :all: --require-hashes -r "$here/requirements/backend-$name.txt"
+      # The runtime for aarch64, run under qemu: how a variant for such a device is verified here. 8 MB.
+      "$own" -m pip --disable-pip-version-check --quiet download --no-deps --only-binary :all: --require-hashes --platform manylinux_2_28_aarch64 \
+        --python-version 3.11 -r <(sed -n '/^iree-base-runtime==/,/[^\\]$/p' "$here/requirements/backend-$name.txt") -d "$work/iree-arm64"
+      python3 -m zipfile -e "$work"/iree-arm64/*.whl "$prefix/backends/$name/emulated/arm64"
+      chmod +x "$prefix/backends/$name"/emulated/arm64/iree/_runtime_libs/iree-* ;;
     *) "$own" -m pip --disable-pip-version-check --quiet install --only-binary :all: --require-hashes --no-deps -r "$here/requirements/backend-$name.txt" ;;
   esac
 }
@@ -196,7 +216,9 @@ fi
 say "this will"
 if [ ${#missing[@]} -gt 0 ]; then
   say "  install Debian packages: ${missing[*]}"
-  case " ${missing[*]} " in *" clang-19 "*) apt_mb=85 ;; *) apt_mb=25 ;; esac
+  apt_mb=25
+  case " ${missing[*]} " in *" clang-19 "*) apt_mb=$((apt_mb + 60)) ;; esac
+  case " ${missing[*]} " in *" qemu-user "*) apt_mb=$((apt_mb + 70)) ;; esac
   download=$((download + apt_mb)) minutes=$((minutes + 1))
 fi
 for part in ${todo[@]+"${todo[@]}"}; do
