@@ -72,6 +72,20 @@ Result<std::string> check_member(const Environment& environment, const PackageFi
   return fmt::format("{}, SHA-256 {}", human_size(entry.size), found.substr(0, 12));
 }
 
+// Parsing has checked the manifest's form; here what needs a digest.
+Result<std::string> check_manifest(const PackageFile& package) {
+  for (const auto& variant : package.manifest().variants) {
+    if (variant.compatibility_string.empty()) continue;
+    std::string hash = crypto::sha256(variant.compatibility_string).hex();
+    if (hash != variant.compatibility_hash) {
+      return fail(ErrorKind::untrusted,
+                  fmt::format("variant {}: its compatibility string has SHA-256 {}, compatibility_hash says {}",
+                              variant.name, hash, variant.compatibility_hash));
+    }
+  }
+  return fmt::format("package id {}", package.id());
+}
+
 Status check_members(const Environment& environment, const PackageFile& package,
                      VerifyReport& report) {
   environment.watcher->started("hash", package.file_size());
@@ -136,8 +150,7 @@ Status check_integrity(const Environment& environment, const PackageFile& packag
     ONNXPACK_CHECK(package.archive().check_local_headers(environment.cancel));
     return fmt::format("{} members, no gaps, no overlaps", package.archive().entries().size());
   }));
-  report.integrity.push_back(
-      {"manifest", CheckStatus::passed, fmt::format("package id {}", package.id())});
+  ONNXPACK_CHECK(record(report, "manifest", [&] { return check_manifest(package); }));
   ONNXPACK_CHECK(check_members(environment, package, report));
   for (const auto& component : package.manifest().components) {
     if (!package.holds(component.model)) continue;

@@ -171,6 +171,8 @@ Result<WrittenPackage> write_package(const Environment& environment,
     ONNXPACK_CHECK(write_blobs(environment, writer, blobs));
     ONNXPACK_CHECK(writer.add_digest_lists());
     manifest.members = writer.take_members();
+    // What a reader would refuse is never written.
+    ONNXPACK_CHECK(in(manifest::validate(manifest), manifest_name));
     manifest::Layout layout;
     for (const auto& member : manifest.members) layout.members.emplace_back().name = member.name;
     std::string text = manifest::emit(manifest);
