@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "backend.h"
+#include "compile_answer.h"
+#include "compile_provider.h"
 #include "graph_rewriter.h"
 #include "input_shapes.h"
 #include "onnxpack/base/text.h"
@@ -19,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* whole_graph = "model";
 constexpr const char* graph_file = "graph.onnx";
 constexpr const char* weights_file = "weights.bin";
 
@@ -32,9 +33,8 @@ struct Decision {
 Decision decide(const Options& options, const target::Target& target,
                 const std::vector<protocol::ScopeInput>& scopes) {
   Decision out;
-  if (std::ranges::find(scopes, whole_graph, &protocol::ScopeInput::name) == scopes.end()) {
-    out.refusal =
-        protocol::refused("only the whole graph (scope 'model') can be compiled, not parts of it");
+  if (auto refusal = refuse_parts(scopes)) {
+    out.refusal = std::move(*refusal);
   } else if (options.variant == VariantKind::none) {
     out.refusal =
         protocol::refused("option onnxruntime.variant=none: the original graph serves this target");
@@ -46,22 +46,6 @@ Decision decide(const Options& options, const target::Target& target,
   }
   if (options.variant == VariantKind::all) out.level = OptimizationLevel::all;
   return out;
-}
-
-Status check_free_dimensions(ByteView model, const std::map<std::string, std::int64_t>& wanted) {
-  if (wanted.empty()) return {};
-  ONNXPACK_TRY(const auto known, symbolic_dimensions(model));
-  for (const auto& [name, value] : wanted) {
-    if (known.contains(name)) continue;
-    const std::vector<std::string> names(known.begin(), known.end());
-    const auto near = did_you_mean(name, names);
-    return fail(ErrorKind::invalid_argument,
-                fmt::format("no input has a dimension named '{}'", printable(name)),
-                near            ? fmt::format("did you mean '{}'?", *near)
-                : names.empty() ? "the model names no dimensions: give shapes by input"
-                                : fmt::format("named dimensions: {}", join(names, ", ")));
-  }
-  return {};
 }
 
 struct Optimised {
@@ -94,29 +78,6 @@ Result<Optimised> optimise(const Runtime& runtime, const protocol::CompileReques
   };
   ONNXPACK_TRY(const Session session, in(open(), request.component.model));
   return Optimised{session.inputs(), session.outputs()};
-}
-
-std::vector<protocol::Port> descriptions(const std::vector<Port>& ports) {
-  std::vector<protocol::Port> out;
-  for (const Port& port : ports) out.push_back(port.description);
-  return out;
-}
-
-// Inputs whose every dimension is known, when the request fixed any.
-protocol::Shapes fixed_shapes(const protocol::CompileRequest& request,
-                              const std::vector<Port>& inputs) {
-  protocol::Shapes out;
-  if (request.free_dimensions.empty() && request.input_shapes.empty()) return out;
-  for (const Port& port : inputs) {
-    std::vector<std::int64_t> shape;
-    if (!port.description.shape) continue;
-    for (const auto& dimension : *port.description.shape) {
-      if (dimension.value) shape.push_back(*dimension.value);
-    }
-    if (shape.size() == port.description.shape->size())
-      out[port.description.name] = std::move(shape);
-  }
-  return out;
 }
 
 // Instruction sets that ONNX Runtime's kernel library chooses its layouts by; others do not bind a
@@ -191,17 +152,6 @@ std::string compatibility(const Runtime& runtime, const std::vector<target::Requ
   return target::make_compatibility_string(fields);
 }
 
-// ORT computes CPU graphs in the types they are written in; what a graph promises is what its least
-// precise floating output can hold.
-std::string precision_of(const std::vector<Port>& outputs) {
-  const auto any = [&](tensor::ElementType type) {
-    return std::ranges::find(outputs, type, &Port::element) != outputs.end();
-  };
-  if (any(tensor::ElementType::bfloat16)) return "bf16";
-  if (any(tensor::ElementType::float16)) return "fp16";
-  return "fp32";
-}
-
 struct Written {
   std::uint64_t graph_bytes = 0;
   std::uint64_t shared_bytes = 0;
@@ -241,7 +191,9 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
   out.precision = precision_of(optimised.outputs);
   out.requirements = requirements(runtime, request.target, level);
   out.compatibility_string = compatibility(runtime, out.requirements);
-  out.fixed_shapes = fixed_shapes(request, optimised.inputs);
+  // Only where the request fixed any: shapes that the model states itself are no limit of the variant.
+  if (!request.free_dimensions.empty() || !request.input_shapes.empty())
+    out.fixed_shapes = known_shapes(optimised.inputs);
   out.executor_info = write_executor_info(level);
   out.tools = {{"onnxruntime", runtime.version()}};
   protocol::PartitionAnswer partition;
@@ -252,8 +204,8 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
   partition.outputs = descriptions(optimised.outputs);
   out.partitions = {std::move(partition)};
   out.references.assign(written.references.begin(), written.references.end());
-  const auto scope = std::ranges::find(request.scopes, whole_graph, &protocol::ScopeInput::name);
-  out.coverage = {scope->node_count, scope->node_count};
+  const std::uint64_t nodes = whole_scope(request.scopes).node_count;
+  out.coverage = {nodes, nodes};
   return out;
 }
 
@@ -269,6 +221,8 @@ protocol::Answer too_much(const SourceIndex& sources, double share) {
 Result<protocol::PlanResponse> OrtBackend::plan(const protocol::PlanRequest& request,
                                                 protocol::EventEmitter&) {
   ONNXPACK_TRY(const Options options, parse_options(request.options));
+  ONNXPACK_TRY(const auto provider, provider_of(request.target, options));
+  if (provider) return plan_for_provider(request, options, *provider);
   const Decision decision = decide(options, request.target, request.scopes);
   protocol::PlanResponse out;
   if (decision.refusal) {
@@ -282,9 +236,9 @@ Result<protocol::PlanResponse> OrtBackend::plan(const protocol::PlanRequest& req
   ONNXPACK_CHECK(check_free_dimensions(sources.model(), request.free_dimensions));
   if (!request.input_shapes.empty())
     ONNXPACK_CHECK(with_input_shapes(sources.model(), request.input_shapes));
-  const auto scope = std::ranges::find(request.scopes, whole_graph, &protocol::ScopeInput::name);
+  const std::uint64_t nodes = whole_scope(request.scopes).node_count;
   out.partitions.push_back({whole_graph, {}});
-  out.coverage = {scope->node_count, scope->node_count};
+  out.coverage = {nodes, nodes};
   // Measured on five models: the session holds the weights about three times while it saves
   // (parsed, folded, written).
   out.memory_bytes = (std::uint64_t{64} << 20) + 3 * sources.total_bytes();
@@ -295,6 +249,8 @@ Result<protocol::PlanResponse> OrtBackend::plan(const protocol::PlanRequest& req
 Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileRequest& request,
                                                       protocol::EventEmitter& events) {
   ONNXPACK_TRY(const Options options, parse_options(request.options));
+  ONNXPACK_TRY(const auto provider, provider_of(request.target, options));
+  if (provider) return compile_for_provider(request, options, *provider, events);
   const Decision decision = decide(options, request.target, request.scopes);
   protocol::CompileResponse out;
   if (decision.refusal) {

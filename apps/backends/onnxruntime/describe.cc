@@ -2,6 +2,7 @@
 
 #include "backend.h"
 #include "options.h"
+#include "plugin_library.h"
 #include "runtime.h"
 
 namespace onnxpack::ort_backend {
@@ -13,6 +14,17 @@ protocol::ServeRule any_cpu() {
   protocol::ServeRule rule;
   rule.family = "CPUs";
   rule.requirements = {{"accelerator.class", target::Test::any_of, {"cpu"}}};
+  return rule;
+}
+
+// Served whether or not the plug-in is here: `plan` then refuses with the reason and the command that
+// installs it, which says more than "no backend serves this target".
+protocol::ServeRule snapdragons(bool installed) {
+  protocol::ServeRule rule;
+  rule.family = installed ? "Qualcomm HTP" : "Qualcomm HTP (once onnxruntime-qnn is installed)";
+  rule.requirements = {{"accelerator.class", target::Test::any_of, {"npu"}},
+                       {"qualcomm.htp_arch", target::Test::at_least, {"68"}}};
+  rule.wants_backend_options = true;
   return rule;
 }
 
@@ -40,15 +52,17 @@ Result<std::vector<std::string>> device_lines(const Runtime& runtime) {
 Result<protocol::DescribeResponse> OrtBackend::describe() {
   protocol::DescribeResponse out;
   out.name = "onnxruntime";
-  out.description = "graphs optimised by ONNX Runtime for CPUs; reference runs of the original";
+  out.description =
+      "graphs optimised by ONNX Runtime for CPUs, Snapdragon context binaries; reference runs of "
+      "the original";
   out.verbs = {Verb::describe, Verb::plan, Verb::compile, Verb::run, Verb::probe};
   out.versions = {{"onnx-pack", ONNXPACK_VERSION}};
-  out.ep = cpu_provider;
-  out.serves = {any_cpu()};
   out.options = option_infos();
   out.deterministic = true;
   protocol::Need need{"libonnxruntime.so.1", false, "", ""};
+  std::string library;
   if (const auto runtime = Runtime::load("")) {
+    library = runtime->path();
     out.versions["onnxruntime"] = runtime->version();
     need.found = true;
     need.where = fmt::format("{}, version {}", runtime->path(), runtime->version());
@@ -58,7 +72,16 @@ Result<protocol::DescribeResponse> OrtBackend::describe() {
     out.hint = runtime.error().hint();
     need.how = out.hint;
   }
-  out.needs = {std::move(need)};
+  protocol::Need plugin{qnn_library_name, false, "", ""};
+  if (const auto qnn = find_qnn(qnn_search("", library))) {
+    out.versions["onnxruntime-qnn"] = qnn->version;
+    plugin.found = true;
+    plugin.where = fmt::format("{}, version {}", qnn->path.string(), qnn->version);
+  } else {
+    plugin.how = fmt::format("for Snapdragon targets only: {}", qnn.error().hint());
+  }
+  out.serves = {snapdragons(plugin.found), any_cpu()};
+  out.needs = {std::move(need), std::move(plugin)};
   return out;
 }
 

@@ -125,7 +125,87 @@ Result<Bytes> edit_value(ByteView value_info, const std::string& name,
   });
 }
 
+// The shape of a value that is a tensor; nothing when its rank is unknown.
+Result<std::optional<std::vector<Dimension>>> shape_of_value(ByteView value_info, bool& is_tensor) {
+  std::optional<std::vector<Dimension>> out;
+  const auto tensor_type = [&](const Field& field) -> Status {
+    if (!field.is_message(onnx_field::tensor_type_shape)) return {};
+    ONNXPACK_TRY(out, read_shape(field.content));
+    return {};
+  };
+  const auto type = [&](const Field& field) -> Status {
+    if (!field.is_message(onnx_field::type_tensor)) return {};
+    is_tensor = true;
+    return wire::for_each_field(field.content, tensor_type);
+  };
+  ONNXPACK_CHECK(wire::for_each_field(value_info, [&](const Field& field) -> Status {
+    return field.is_message(onnx_field::value_type) ? wire::for_each_field(field.content, type)
+                                                    : Status{};
+  }));
+  return out;
+}
+
+std::optional<DynamicInput> dynamic_input(const std::string& name,
+                                          const std::optional<std::vector<Dimension>>& shape,
+                                          const std::map<std::string, std::int64_t>& free) {
+  if (!shape) return DynamicInput{name, "of unknown rank", fmt::format("--input-shape {}:?", name)};
+  std::vector<std::string> shown;
+  std::vector<std::string> asked;
+  bool dynamic = false;
+  for (const Dimension& dimension : *shape) {
+    const auto known = free.find(dimension.name);
+    const bool fixed = dimension.value && *dimension.value >= 0;
+    if (fixed || known != free.end()) {
+      asked.push_back(std::to_string(fixed ? *dimension.value : known->second));
+    } else {
+      dynamic = true;
+      asked.emplace_back("?");
+    }
+    shown.push_back(fixed                    ? std::to_string(*dimension.value)
+                    : dimension.name.empty() ? "?"
+                                             : printable(dimension.name));
+  }
+  if (!dynamic) return std::nullopt;
+  return DynamicInput{name, fmt::format("[{}]", join(shown, ",")),
+                      fmt::format("--input-shape {}:{}", printable(name), join(asked, ","))};
+}
+
+Result<std::string> name_of_tensor(ByteView tensor) {
+  std::string name;
+  ONNXPACK_CHECK(wire::for_each_field(tensor, [&](const Field& field) -> Status {
+    if (field.is_message(onnx_field::tensor_name)) name = as_text(field.content);
+    return {};
+  }));
+  return name;
+}
+
 }  // namespace
+
+Result<std::vector<DynamicInput>> dynamic_inputs(ByteView model,
+                                                 const std::map<std::string, std::int64_t>& free,
+                                                 const Shapes& shapes) {
+  std::vector<DynamicInput> out;
+  std::set<std::string> constants;
+  const auto entry = [&](const Field& field) -> Status {
+    if (field.is_message(onnx_field::graph_initializer)) {
+      ONNXPACK_TRY(std::string name, name_of_tensor(field.content));
+      constants.insert(std::move(name));
+    }
+    if (!field.is_message(onnx_field::graph_input)) return {};
+    ONNXPACK_TRY(const std::string name, name_of_value(field.content));
+    bool is_tensor = false;
+    ONNXPACK_TRY(const auto shape, shape_of_value(field.content, is_tensor));
+    if (!is_tensor || shapes.contains(name)) return {};
+    if (auto dynamic = dynamic_input(name, shape, free)) out.push_back(std::move(*dynamic));
+    return {};
+  };
+  ONNXPACK_CHECK(wire::for_each_field(model, [&](const Field& field) -> Status {
+    return field.is_message(onnx_field::model_graph) ? wire::for_each_field(field.content, entry)
+                                                     : Status{};
+  }));
+  std::erase_if(out, [&](const DynamicInput& input) { return constants.contains(input.name); });
+  return out;
+}
 
 Result<Bytes> with_input_shapes(ByteView model, const Shapes& shapes) {
   std::vector<std::string> inputs;

@@ -23,4 +23,18 @@ Result<Bytes> with_input_shapes(ByteView model,
 // The names of symbolic dimensions of the graph's inputs.
 Result<std::set<std::string>> symbolic_dimensions(ByteView model);
 
+// An input whose shape is not wholly known.
+struct DynamicInput {
+  std::string name;
+  std::string shape;  // "[?,3,?,width]"
+  // What fixes it on the command line, a '?' for each number to fill in: "--input-shape x:?,3,?,?".
+  std::string option;
+  bool operator==(const DynamicInput&) const = default;
+};
+// Graph inputs (those with an initializer of their name left out) with unknown dimensions that
+// neither `free` names nor `shapes` gives.
+Result<std::vector<DynamicInput>> dynamic_inputs(
+    ByteView model, const std::map<std::string, std::int64_t>& free,
+    const std::map<std::string, std::vector<std::int64_t>>& shapes);
+
 }  // namespace onnxpack::ort_backend

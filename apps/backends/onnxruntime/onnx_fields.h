@@ -7,6 +7,7 @@ namespace onnxpack::ort_backend::onnx_field {
 
 inline constexpr std::uint32_t model_ir_version = 1;
 inline constexpr std::uint32_t model_graph = 7;
+inline constexpr std::uint32_t model_metadata = 14;
 inline constexpr std::uint32_t model_functions = 25;
 inline constexpr std::uint32_t function_node = 7;
 inline constexpr std::uint32_t graph_node = 1;
@@ -14,7 +15,12 @@ inline constexpr std::uint32_t graph_initializer = 5;
 inline constexpr std::uint32_t graph_input = 11;
 inline constexpr std::uint32_t graph_output = 12;
 inline constexpr std::uint32_t graph_sparse_initializer = 15;
+inline constexpr std::uint32_t node_op_type = 4;
 inline constexpr std::uint32_t node_attribute = 5;
+inline constexpr std::uint32_t node_domain = 7;
+inline constexpr std::uint32_t attribute_name = 1;
+inline constexpr std::uint32_t attribute_integer = 3;
+inline constexpr std::uint32_t attribute_text = 4;
 inline constexpr std::uint32_t attribute_tensor = 5;
 inline constexpr std::uint32_t attribute_graph = 6;
 inline constexpr std::uint32_t attribute_tensors = 10;

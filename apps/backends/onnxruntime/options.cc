@@ -43,11 +43,33 @@ Result<double> share_of(const json::Value& value) {
   return share;
 }
 
-Result<std::map<std::string, std::string>> entries_of(const json::Value& value) {
+Result<bool> switch_of(std::string_view name, const json::Value& value) {
+  if (value.is(json::Kind::boolean)) return value.as_bool();
+  const std::string text = value.is(json::Kind::string) ? value.as_string() : "";
+  if (text == "on" || text == "true") return true;
+  if (text == "off" || text == "false") return false;
+  return wrong(name, "on or off", value);
+}
+
+// A positive whole number, as text: "75".
+Result<std::string> number_of(std::string_view name, const json::Value& value) {
+  std::string text = value.is(json::Kind::string)    ? value.as_string()
+                     : value.is(json::Kind::integer) ? json::compact(value)
+                                                     : "";
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number == 0)
+    return wrong(name, "a whole number from 1", value);
+  return text;
+}
+
+Result<std::map<std::string, std::string>> entries_of(std::string_view name,
+                                                      const json::Value& value) {
   std::map<std::string, std::string> out;
-  if (!value.is(json::Kind::object)) return wrong("session_options", "an object of texts", value);
+  if (!value.is(json::Kind::object)) return wrong(name, "an object of texts", value);
   for (const auto& [key, entry] : value.as_object()) {
-    if (!entry.is(json::Kind::string)) return wrong("session_options." + key, "a text", entry);
+    if (!entry.is(json::Kind::string))
+      return wrong(fmt::format("{}.{}", name, key), "a text", entry);
     out[key] = entry.as_string();
   }
   return out;
@@ -65,7 +87,25 @@ Result<Options> parse_options(const json::Object& options) {
     } else if (name == "library") {
       ONNXPACK_TRY(out.library, text_of(name, value));
     } else if (name == "session_options") {
-      ONNXPACK_TRY(out.session_options, entries_of(value));
+      ONNXPACK_TRY(out.session_options, entries_of(name, value));
+    } else if (name == "ep") {
+      ONNXPACK_TRY(out.ep, text_of(name, value));
+    } else if (name == "ep_library") {
+      ONNXPACK_TRY(out.ep_library, text_of(name, value));
+    } else if (name == "ep_options") {
+      ONNXPACK_TRY(out.ep_options, entries_of(name, value));
+    } else if (name == "prepare") {
+      ONNXPACK_TRY(out.prepare, switch_of(name, value));
+    } else if (name == "embed") {
+      ONNXPACK_TRY(out.embed, switch_of(name, value));
+    } else if (name == "fp16") {
+      ONNXPACK_TRY(out.fp16, switch_of(name, value));
+    } else if (name == "htp_arch") {
+      ONNXPACK_TRY(out.htp_arch, number_of(name, value));
+    } else if (name == "soc_model") {
+      ONNXPACK_TRY(out.soc_model, number_of(name, value));
+    } else if (name == "vtcm_mb") {
+      ONNXPACK_TRY(out.vtcm_mb, number_of(name, value));
     } else {
       std::vector<std::string> known;
       for (const auto& info : option_infos()) known.push_back(info.name);
@@ -81,6 +121,10 @@ Result<Options> parse_options(const json::Object& options) {
 
 std::vector<protocol::OptionInfo> option_infos() {
   using json::object;
+  const auto on_off = [](std::string_view preset) {
+    return object({{"type", "string"}, {"enum", json::Array{"on", "off"}}, {"default", preset}});
+  };
+  const json::Value number = object({{"type", "integer"}, {"minimum", 1}});
   return {
       {"variant",
        "which graph to ship: extended, all (host only, not reproducible byte for byte), none (the "
@@ -93,6 +137,26 @@ std::vector<protocol::OptionInfo> option_infos() {
        object({{"type", "number"}, {"minimum", 0}, {"default", 0.5}})},
       {"library", "path of libonnxruntime.so, instead of the one found",
        object({{"type", "string"}, {"default", ""}})},
+      {"ep",
+       "execution provider to compile for, instead of the one that the target's profile names; "
+       "CPUExecutionProvider makes the CPU variant of a device with an accelerator",
+       object({{"type", "string"}})},
+      {"ep_library", "path of the plug-in execution provider's library, instead of the one found",
+       object({{"type", "string"}, {"default", ""}})},
+      {"ep_options", "options of the plug-in execution provider, key to text, over all others",
+       object({{"type", "object"},
+               {"additionalProperties", object({{"type", "string"}})},
+               {"default", json::Object{}}})},
+      {"prepare",
+       "plug-in providers: fix dimensions and fold constants first; off gives the vendor's compiler "
+       "the graph as exported, which it may refuse or crash on",
+       on_off("on")},
+      {"embed", "plug-in providers: the context binary inside the .onnx instead of beside it",
+       on_off("off")},
+      {"fp16", "QNN: compute float graphs in half precision", on_off("on")},
+      {"htp_arch", "QNN: version of the tensor processor, the profile's by default", number},
+      {"soc_model", "QNN: number of the SoC, the profile's by default", number},
+      {"vtcm_mb", "QNN: tightly coupled memory to use in MB, the profile's by default", number},
       {"session_options", "ONNX Runtime session config entries for compiling, key to text",
        object({{"type", "object"},
                {"additionalProperties", object({{"type", "string"}})},

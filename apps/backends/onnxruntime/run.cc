@@ -11,6 +11,7 @@
 #include "onnxpack/io/safe_path.h"
 #include "onnxpack/json/cursor.h"
 #include "options.h"
+#include "plugin_library.h"
 #include "runtime.h"
 #include "session.h"
 
@@ -58,6 +59,13 @@ Result<Session> open_variant(const Runtime& runtime, const OrtEnv& environment,
                              const SessionSettings& settings, const protocol::RunRequest& request,
                              const fs::path& root) {
   const protocol::RunVariant& variant = *request.variant;
+  if (variant.ep == qnn_provider) {
+    return fail(ErrorKind::unavailable,
+                fmt::format("variant '{}' needs a Qualcomm HTP; this machine has none, and the "
+                            "vendor's x86-64 emulation of it is not used",
+                            variant.name),
+                "run it on the device, or with `verify --record` there");
+  }
   if (variant.ep != cpu_provider) {
     return fail(ErrorKind::unavailable,
                 fmt::format("variant '{}' is for {}, this build of the backend runs {}",

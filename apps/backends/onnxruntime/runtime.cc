@@ -106,9 +106,14 @@ Status Runtime::check(OrtStatus* status) const {
   return fail(kind, std::move(text));
 }
 
-Result<Handle<OrtEnv>> Runtime::make_environment() const {
+Result<Handle<OrtEnv>> Runtime::make_environment(LogTail* log) const {
   OrtEnv* raw = nullptr;
-  ONNXPACK_CHECK(check(api_->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "onnx-pack", &raw)));
+  if (log == nullptr) {
+    ONNXPACK_CHECK(check(api_->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "onnx-pack", &raw)));
+  } else {
+    ONNXPACK_CHECK(check(api_->CreateEnvWithCustomLogger(
+        LogTail::receive, log, ORT_LOGGING_LEVEL_WARNING, "onnx-pack", &raw)));
+  }
   auto environment = own(raw, api_->ReleaseEnv);
   ONNXPACK_CHECK(check(api_->DisableTelemetryEvents(raw)));
   return environment;

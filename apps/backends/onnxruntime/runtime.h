@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "log_tail.h"
 #include "onnxpack/base/error.h"
 
 namespace onnxpack::ort_backend {
@@ -39,7 +40,8 @@ class Runtime {
     return Handle<T>(raw, release);
   }
 
-  Result<Handle<OrtEnv>> make_environment() const;
+  // `log`: receives every line and outlives the environment; none: ONNX Runtime's own printing.
+  Result<Handle<OrtEnv>> make_environment(LogTail* log = nullptr) const;
   Result<std::vector<std::string>> providers() const;
 
  private:

@@ -33,31 +33,6 @@ GraphOptimizationLevel to_ort(OptimizationLevel level) {
   return ORT_ENABLE_ALL;
 }
 
-Result<Handle<OrtSessionOptions>> make_options(const Runtime& runtime,
-                                               const SessionSettings& settings) {
-  const OrtApi& api = runtime.api();
-  OrtSessionOptions* raw = nullptr;
-  ONNXPACK_CHECK(runtime.check(api.CreateSessionOptions(&raw)));
-  auto options = runtime.own(raw, api.ReleaseSessionOptions);
-  ONNXPACK_CHECK(runtime.check(api.SetSessionGraphOptimizationLevel(raw, to_ort(settings.level))));
-  if (settings.threads > 0) {
-    ONNXPACK_CHECK(runtime.check(api.SetIntraOpNumThreads(
-        raw, static_cast<int>(std::min<std::uint64_t>(settings.threads, 4096)))));
-  }
-  for (const auto& [key, value] : settings.config) {
-    ONNXPACK_CHECK(
-        in(runtime.check(api.AddSessionConfigEntry(raw, key.c_str(), value.c_str())), key));
-  }
-  for (const auto& [name, value] : settings.free_dimensions) {
-    ONNXPACK_CHECK(runtime.check(api.AddFreeDimensionOverrideByName(raw, name.c_str(), value)));
-  }
-  if (!settings.save_optimized_to.empty()) {
-    ONNXPACK_CHECK(
-        runtime.check(api.SetOptimizedModelFilePath(raw, settings.save_optimized_to.c_str())));
-  }
-  return options;
-}
-
 std::string_view kind_name(ONNXType type) {
   switch (type) {
     case ONNX_TYPE_SEQUENCE:
@@ -164,6 +139,31 @@ Result<OptimizationLevel> parse_level(std::string_view text) {
               "known: none, basic, extended, all");
 }
 
+Result<Handle<OrtSessionOptions>> make_session_options(const Runtime& runtime,
+                                                       const SessionSettings& settings) {
+  const OrtApi& api = runtime.api();
+  OrtSessionOptions* raw = nullptr;
+  ONNXPACK_CHECK(runtime.check(api.CreateSessionOptions(&raw)));
+  auto options = runtime.own(raw, api.ReleaseSessionOptions);
+  ONNXPACK_CHECK(runtime.check(api.SetSessionGraphOptimizationLevel(raw, to_ort(settings.level))));
+  if (settings.threads > 0) {
+    ONNXPACK_CHECK(runtime.check(api.SetIntraOpNumThreads(
+        raw, static_cast<int>(std::min<std::uint64_t>(settings.threads, 4096)))));
+  }
+  for (const auto& [key, value] : settings.config) {
+    ONNXPACK_CHECK(
+        in(runtime.check(api.AddSessionConfigEntry(raw, key.c_str(), value.c_str())), key));
+  }
+  for (const auto& [name, value] : settings.free_dimensions) {
+    ONNXPACK_CHECK(runtime.check(api.AddFreeDimensionOverrideByName(raw, name.c_str(), value)));
+  }
+  if (!settings.save_optimized_to.empty()) {
+    ONNXPACK_CHECK(
+        runtime.check(api.SetOptimizedModelFilePath(raw, settings.save_optimized_to.c_str())));
+  }
+  return options;
+}
+
 Result<Session> Session::finish(const Runtime& runtime, OrtSession* raw) {
   Session session(runtime, runtime.own(raw, runtime.api().ReleaseSession));
   ONNXPACK_CHECK(session.describe());
@@ -172,7 +172,7 @@ Result<Session> Session::finish(const Runtime& runtime, OrtSession* raw) {
 
 Result<Session> Session::open(const Runtime& runtime, const OrtEnv& environment,
                               const SessionSettings& settings, const std::filesystem::path& model) {
-  ONNXPACK_TRY(const auto options, make_options(runtime, settings));
+  ONNXPACK_TRY(const auto options, make_session_options(runtime, settings));
   OrtSession* raw = nullptr;
   auto created =
       runtime.check(runtime.api().CreateSession(&environment, model.c_str(), options.get(), &raw));
@@ -186,7 +186,7 @@ Result<Session> Session::open(const Runtime& runtime, const OrtEnv& environment,
                               const std::filesystem::path& external_base) {
   SessionSettings with_base = settings;
   with_base.config["session.model_external_initializers_file_folder_path"] = external_base.string();
-  ONNXPACK_TRY(const auto options, make_options(runtime, with_base));
+  ONNXPACK_TRY(const auto options, make_session_options(runtime, with_base));
   OrtSession* raw = nullptr;
   auto created = runtime.check(runtime.api().CreateSessionFromArray(
       &environment, model.data(), model.size(), options.get(), &raw));

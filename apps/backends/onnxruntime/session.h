@@ -25,6 +25,9 @@ struct SessionSettings {
   std::filesystem::path save_optimized_to;  // empty: do not
 };
 
+Result<Handle<OrtSessionOptions>> make_session_options(const Runtime& runtime,
+                                                       const SessionSettings& settings);
+
 struct Port {
   protocol::Port description;  // type "tensor(float)"; types that are no tensors as ORT's kind:
                                // "sequence", "map", "optional"
