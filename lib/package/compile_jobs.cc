@@ -48,6 +48,14 @@ JobStatus to_status(OutcomeKind kind) {
   }
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> coverages(
+    const std::vector<manifest::Variant>& variants) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
+  for (const auto& variant : variants)
+    out.emplace_back(variant.coverage.covered_nodes, variant.coverage.total_nodes);
+  return out;
+}
+
 // Everything that one job needs while it runs, on its own thread.
 class JobRun {
  public:
@@ -174,16 +182,17 @@ class JobRun {
     }
   }
 
+  // The share is of the graph that the backend compiled, which preparation may have made smaller
+  // than the model's.
   void check_coverage(JobResult& result) {
-    for (const auto& variant : result.variants) {
-      result.report.covered_nodes =
-          std::max(result.report.covered_nodes, variant.coverage.covered_nodes);
-      result.report.total_nodes = std::max(result.report.total_nodes, variant.coverage.total_nodes);
+    double share = 1.0;
+    for (const auto& [covered, total] : coverages(result.variants)) {
+      double own = total == 0 ? 1.0 : static_cast<double>(covered) / static_cast<double>(total);
+      if (own > share) continue;
+      share = own;
+      result.report.covered_nodes = covered;
+      result.report.total_nodes = total;
     }
-    double share = result.report.total_nodes == 0
-                       ? 1.0
-                       : static_cast<double>(result.report.covered_nodes) /
-                             static_cast<double>(result.report.total_nodes);
     if (share >= request_.min_coverage) return;
     result.report.status = JobStatus::low_coverage;
     result.report.reason =

@@ -78,9 +78,11 @@ Result<std::string> check_manifest(const PackageFile& package) {
     if (variant.compatibility_string.empty()) continue;
     std::string hash = crypto::sha256(variant.compatibility_string).hex();
     if (hash != variant.compatibility_hash) {
-      return fail(ErrorKind::untrusted,
-                  fmt::format("variant {}: its compatibility string has SHA-256 {}, compatibility_hash says {}",
-                              variant.name, hash, variant.compatibility_hash));
+      return fail(
+          ErrorKind::untrusted,
+          fmt::format(
+              "variant {}: its compatibility string has SHA-256 {}, compatibility_hash says {}",
+              variant.name, hash, variant.compatibility_hash));
     }
   }
   return fmt::format("package id {}", package.id());
