@@ -15,12 +15,6 @@ namespace {
 
 constexpr const char* default_build_file = "onnx-pack.json";
 
-// The build file stands for a command line, so what is wrong in it is wrong usage, not damage.
-Error as_usage(const Error& error) {
-  if (error.kind() != ErrorKind::corrupt) return error;
-  return Error(ErrorKind::invalid_argument, error.message()).with_hint(error.hint());
-}
-
 std::pair<std::string, std::filesystem::path> name_and_path(const std::string& text) {
   auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
@@ -164,18 +158,17 @@ Status Build::resolve_targets(Context& context) {
   for (target::Target& target : request_.targets) {
     // A build file cannot describe the machine that will read it; it leaves `host` as a bare name.
     if (target.name == "host" && target.facts.empty()) {
-      ONNXPACK_TRY(target, package::resolve_target(context.environment(), "host"));
+      ONNXPACK_TRY(target, context.target("host"));
     }
   }
   for (const std::string& text : targets_) {
-    auto target = package::resolve_target(context.environment(), text);
-    if (!target) return std::unexpected(as_usage(target.error()));
-    auto same = std::ranges::find(request_.targets, target->name, &target::Target::name);
+    ONNXPACK_TRY(auto target, context.target(text));
+    auto same = std::ranges::find(request_.targets, target.name, &target::Target::name);
     if (same != request_.targets.end()) {
       return fail(ErrorKind::invalid_argument,
-                  fmt::format("target {} was given twice", printable(target->name)));
+                  fmt::format("target {} was given twice", printable(target.name)));
     }
-    request_.targets.push_back(std::move(*target));
+    request_.targets.push_back(std::move(target));
   }
   return {};
 }

@@ -68,13 +68,12 @@ class Inspect final : public Command {
     ONNXPACK_TRY(auto model, model::ModelFile::open(context.files(), path_,
                                                     {.external = model::ExternalFiles::described}));
     auto check = model::check(model);
-    model::CheckReport report = check ? *check : model::CheckReport{};
     // A model that breaks the standard is shown all the same: whoever looks for the fault wants to
     // see it.
     if (!context.json()) {
-      render_model(context.console(), model, report);
+      render_model(context.console(), model, check ? &*check : nullptr);
     } else if (check) {
-      context.print(model_document(model, report));
+      context.print(model_document(model, *check));
     }
     if (!check) return std::unexpected(check.error());
     return ExitCode::ok;

@@ -9,13 +9,20 @@
 namespace onnxpack::cli {
 namespace {
 
+// The likeliest mistake: a target where the action should be.
+Error with_show(Error error, const std::string& text) {
+  if (text != "host" && !target::find_profile(text)) return error;
+  return std::move(error).with_hint(fmt::format("did you mean 'onnx-pack targets show {}'?", text));
+}
+
 class Targets final : public Command {
  public:
   void declare(Flags& flags) override {
     flags.positional("ACTION", Count::optional, "list (the default), or show",
                      [this](const std::string& text) -> Status {
-                       ONNXPACK_TRY(auto chosen, parse_choice(text, {"list", "show"}));
-                       show_ = chosen == 1;
+                       auto chosen = parse_choice(text, {"list", "show"});
+                       if (!chosen) return std::unexpected(with_show(chosen.error(), text));
+                       show_ = *chosen == 1;
                        return {};
                      });
     flags.positional("TARGET", Count::optional, "for show: a profile name, a JSON file, or host",
@@ -47,7 +54,7 @@ class Targets final : public Command {
       return fail(ErrorKind::invalid_argument, "no target was named",
                   "type 'onnx-pack targets show host', or a name from 'onnx-pack targets'");
     }
-    ONNXPACK_TRY(auto target, package::resolve_target(context.environment(), name_));
+    ONNXPACK_TRY(auto target, context.target(name_));
     context.end_progress();
     context.print(target::to_json(target));
     return ExitCode::ok;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "onnxpack/base/log.h"
+#include "onnxpack/package/build.h"
 
 namespace onnxpack::cli {
 namespace {
@@ -99,6 +100,17 @@ Context::Context(const World& world, const CommonFlags& common, const CancelFlag
   environment_.cache = cache_folder(world.variables);
   if (auto state = state_folder(world.variables); !state.empty())
     environment_.logs = state / "logs";
+}
+
+Error as_usage(const Error& error) {
+  if (error.kind() != ErrorKind::corrupt) return error;
+  return Error(ErrorKind::invalid_argument, error.message()).with_hint(error.hint());
+}
+
+Result<target::Target> Context::target(const std::string& text) {
+  auto out = package::resolve_target(environment_, text);
+  if (!out) return std::unexpected(as_usage(out.error()));
+  return out;
 }
 
 void Context::end_progress() {

@@ -12,6 +12,7 @@
 #include "onnxpack/cli/cli.h"
 #include "onnxpack/json/value.h"
 #include "onnxpack/package/environment.h"
+#include "onnxpack/target/target.h"
 #include "progress.h"
 
 namespace onnxpack::cli {
@@ -34,6 +35,10 @@ struct CommonFlags {
   void declare(Flags& flags, Needs needs);
 };
 
+// Build files and target files stand for a command line, so what is wrong in them is
+// invalid_argument, not corrupt.
+Error as_usage(const Error& error);
+
 // Folders by the XDG base directory specification.
 std::filesystem::path cache_folder(const std::map<std::string, std::string>& variables);
 std::filesystem::path state_folder(const std::map<std::string, std::string>& variables);
@@ -52,6 +57,10 @@ class Context {
   // (--no-cache).
   package::Environment& environment() { return environment_; }
   io::FileSystem& files() { return *environment_.files; }
+
+  // What was typed after --target. A mistake in a target file is wrong usage, not damage: a person
+  // wrote it.
+  Result<target::Target> target(const std::string& text);
 
   // Ends the progress display; called before results are printed, so that both never mix.
   void end_progress();

@@ -97,53 +97,67 @@ void Flags::path(std::string names, std::string value, std::string help,
 Result<Parsed> Flags::parse(const std::vector<std::string>& arguments) {
   CLI::App app;
   app.set_help_flag("--help,-h");
+  // Arguments that are no flags are dealt out below: CLI11 would count them before it says that a
+  // flag is unknown.
   app.allow_extras();
   for (Item& item : items_) {
-    CLI::Option* option = nullptr;
-    if (item.positional) {
-      option = app.add_option(item.names, item.given);
-      if (item.count != Count::any) option->expected(0, 1);
-    } else if (item.value.empty()) {
+    if (item.positional) continue;
+    if (item.value.empty()) {
       app.add_flag(item.names, item.set);
     } else {
-      option = app.add_option(item.names, item.given);
-      // Exactly one value for each time the flag stands there, or `-t host model.onnx` would
-      // swallow the model.
-      option->expected(1)->allow_extra_args(false)->multi_option_policy(
-          CLI::MultiOptionPolicy::TakeAll);
+      // Exactly one value each time the flag stands there, or `-t host model.onnx` would swallow
+      // the model.
+      app.add_option(item.names, item.given)
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  auto end_of_flags = std::ranges::find(arguments, "--");
+  std::vector<std::string> reversed(std::make_reverse_iterator(end_of_flags), arguments.rend());
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     return Parsed::help;
   } catch (const CLI::ArgumentMismatch&) {
     // The only arity rule above: the last flag stands without its value.
-    const std::string& last = arguments.back();
-    return fail(ErrorKind::invalid_argument, fmt::format("{} needs a value", printable(last)));
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("{} needs a value", printable(*std::prev(end_of_flags))));
   } catch (const CLI::ParseError& error) {
     return fail(ErrorKind::invalid_argument, error.what());
   }
-  ONNXPACK_CHECK(check_extras(app.remaining()));
+  std::vector<std::string> positionals;
+  ONNXPACK_CHECK(take_positionals(app.remaining(), positionals));
+  if (end_of_flags != arguments.end())
+    positionals.insert(positionals.end(), end_of_flags + 1, arguments.end());
+  ONNXPACK_CHECK(deal(positionals));
   ONNXPACK_CHECK(check_counts());
   return Parsed::values;
 }
 
-Status Flags::check_extras(const std::vector<std::string>& extras) const {
+Status Flags::take_positionals(const std::vector<std::string>& extras,
+                               std::vector<std::string>& positionals) const {
   for (const std::string& extra : extras) {
-    if (!extra.starts_with('-') || extra == "-" || extra == "--") continue;
+    if (!extra.starts_with('-') || extra == "-") {
+      positionals.push_back(extra);
+      continue;
+    }
     std::string name = extra.substr(0, extra.find('='));
     auto near = did_you_mean(name, long_names());
     return fail(ErrorKind::invalid_argument, fmt::format("unknown flag {}", printable(name)),
                 near ? fmt::format("did you mean {}?", *near) : "--help lists the flags");
   }
-  if (!extras.empty()) {
-    return fail(ErrorKind::invalid_argument,
-                fmt::format("unexpected argument '{}'", printable(extras.front())),
-                "--help shows what goes where");
-  }
   return {};
+}
+
+Status Flags::deal(const std::vector<std::string>& positionals) {
+  auto next = positionals.begin();
+  for (Item& item : items_) {
+    if (item.positional && next != positionals.end()) item.given.push_back(*next++);
+  }
+  if (next == positionals.end()) return {};
+  return fail(ErrorKind::invalid_argument,
+              fmt::format("unexpected argument '{}'", printable(*next)), "usage: " + usage());
 }
 
 Status Flags::check_counts() const {
@@ -186,13 +200,10 @@ Status Flags::apply() const {
 }
 
 std::string Flags::usage() const {
-  std::string out;
+  std::string out = command_.empty() ? "" : command_ + " ";
   for (const Item& item : items_) {
-    if (!item.positional) continue;
-    std::string_view form = item.count == Count::one        ? "{} "
-                            : item.count == Count::optional ? "[{}] "
-                                                            : "[{}...] ";
-    out += fmt::format(fmt::runtime(form), item.names);
+    if (item.positional)
+      out += item.count == Count::one ? item.names + " " : "[" + item.names + "] ";
   }
   return out + "[flags]";
 }

@@ -18,13 +18,16 @@
 namespace onnxpack::cli {
 
 enum class Parsed { values, help };
-enum class Count { one, optional, any };
+enum class Count { one, optional };
 
 // Values are handed to their `use` in the order of declaration, and for one flag in the order of
 // the command line. So a flag that reads a file of defaults is declared first.
 class Flags {
  public:
   using Use = std::function<Status(const std::string& value)>;
+
+  // `command` as people type it: "onnx-pack inspect".
+  explicit Flags(std::string command = "") : command_(std::move(command)) {}
 
   // Starts a heading of the help text for the flags that follow.
   void heading(std::string title);
@@ -63,7 +66,7 @@ class Flags {
     std::string help = {};
     std::string heading = {};
     bool positional = false;
-    Count count = Count::any;
+    Count count = Count::optional;
     bool repeatable = false;
     Use use = {};
     std::vector<std::string> given = {};
@@ -72,9 +75,12 @@ class Flags {
   Item& add(Item item);
   Status check_counts() const;
   bool is_flag(const std::string& text) const;
-  Status check_extras(const std::vector<std::string>& extras) const;
+  Status take_positionals(const std::vector<std::string>& extras,
+                          std::vector<std::string>& positionals) const;
+  Status deal(const std::vector<std::string>& positionals);
 
   std::deque<Item> items_;  // a deque: CLI11 keeps pointers to the elements
+  std::string command_;
   std::string heading_;
 };
 

@@ -46,9 +46,8 @@ std::string main_help() {
 
 std::string verb_help(const Verb& verb, const Flags& flags) {
   return fmt::format(
-      "onnx-pack {}: {}\n\nExamples:\n{}\nUsage: onnx-pack {} {}\n{}\nExit codes: onnx-pack help "
-      "exit-codes\n",
-      verb.name, verb.help, indented(verb.examples), verb.name, flags.usage(), flags.help_table());
+      "onnx-pack {}: {}\n\nExamples:\n{}\nUsage: {}\n{}\nExit codes: onnx-pack help exit-codes\n",
+      verb.name, verb.help, indented(verb.examples), flags.usage(), flags.help_table());
 }
 
 int help(const World& world, const Console& console, const std::vector<std::string>& arguments) {
@@ -71,7 +70,7 @@ int help(const World& world, const Console& console, const std::vector<std::stri
                                        : "onnx-pack --help lists the commands"));
     return static_cast<int>(ExitCode::usage);
   }
-  Flags flags;
+  Flags flags(fmt::format("onnx-pack {}", verb->name));
   CommonFlags common;
   auto command = verb->make();
   flags.heading("Flags");

@@ -27,8 +27,9 @@ void render_variant(const Console& console, const package::PackageFile& package,
                     const std::string& name, const target::Target& host);
 void render_package_tree(const Console& console, const package::PackageFile& package);
 
+// `check` is null when the model did not pass it.
 void render_model(const Console& console, const model::ModelFile& model,
-                  const model::CheckReport& check);
+                  const model::CheckReport* check);
 json::Value model_document(const model::ModelFile& model, const model::CheckReport& check);
 
 enum class Explain { no, yes };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
@@ -6,19 +8,49 @@
 namespace onnxpack::cli {
 namespace {
 
+// Names while they fit on a line.
+std::string profiles_text(const std::vector<std::string>& profiles, bool verbose) {
+  constexpr std::size_t shown = 8;
+  if (verbose || profiles.size() <= shown) return join(profiles, ", ");
+  if (profiles.size() == target::profiles().size())
+    return fmt::format("all {} profiles", profiles.size());
+  return fmt::format("{} and {} more profiles (-v lists them)",
+                     join(std::span(profiles).first(shown), ", "), profiles.size() - shown);
+}
+
+// Needs that one and the same step brings are named on one line, and the step is not said again
+// when it is the backend's own hint.
+void print_needs(Table& table, const package::BackendInfo& backend, bool verbose) {
+  std::vector<std::pair<std::string, std::string>> missing;  // hint -> names
+  for (const auto& need : backend.needs) {
+    if (need.found) {
+      if (verbose) table.note(fmt::format("uses {}: {}", need.what, need.where));
+      continue;
+    }
+    auto same = std::ranges::find(missing, need.hint, [](const auto& item) { return item.first; });
+    if (same == missing.end()) {
+      missing.emplace_back(need.hint, need.what);
+    } else {
+      same->second += ", " + need.what;
+    }
+  }
+  for (const auto& [hint, names] : missing) {
+    table.note("missing: " + names, Style::bad);
+    if (!hint.empty() && hint != backend.hint) table.note("hint: " + hint, Style::caution);
+  }
+}
+
 void print_details(Table& table, const package::BackendInfo& backend, bool verbose) {
   if (!backend.problem.empty()) table.note(backend.problem, Style::bad);
   if (!backend.hint.empty()) table.note("hint: " + backend.hint, Style::caution);
   for (const std::string& other : backend.shadowed) table.note("shadows " + other, Style::caution);
-  if (!backend.profiles.empty()) table.note("compiles for " + join(backend.profiles, ", "));
-  for (const auto& need : backend.needs) {
-    if (!need.found) {
-      table.note(fmt::format("missing: {}{}", need.what, need.hint.empty() ? "" : "; " + need.hint),
-                 Style::bad);
-    } else if (verbose) {
-      table.note(fmt::format("uses {}: {}", need.what, need.where));
-    }
-  }
+  std::vector<std::string> versions;
+  for (const auto& [tool, version] : backend.versions)
+    versions.push_back(fmt::format("{} {}", tool, version));
+  if (!versions.empty()) table.note(join(versions, ", "));
+  if (!backend.profiles.empty())
+    table.note("compiles for " + profiles_text(backend.profiles, verbose));
+  print_needs(table, backend, verbose);
   if (!verbose) return;
   table.note("at " + backend.path);
   if (!backend.verbs.empty()) table.note("verbs " + join(backend.verbs, ", "));
@@ -29,15 +61,11 @@ void print_details(Table& table, const package::BackendInfo& backend, bool verbo
 }  // namespace
 
 void render_backends(const Console& console, const std::vector<package::BackendInfo>& backends) {
-  Table table({Align::left, Align::left, Align::left, Align::left},
-              {"backend", "state", "versions", "what it is"});
+  Table table({Align::left, Align::left, Align::left}, {"backend", "state", "what it is"});
   for (const auto& backend : backends) {
-    std::vector<std::string> versions;
-    for (const auto& [tool, version] : backend.versions)
-      versions.push_back(fmt::format("{} {}", tool, version));
     table.add({Cell(backend.name, Style::name),
                backend.usable ? Cell("ready", Style::good) : Cell("not usable", Style::bad),
-               join(versions, ", "), backend.description});
+               backend.description});
     print_details(table, backend, console.verbose());
   }
   console.out() << table.render(console.paint(), 0);

@@ -13,6 +13,9 @@ using package::BuildRequest;
 using package::JobReport;
 using package::JobStatus;
 
+// Below this the manifest decides the ratio, and the ratio says nothing.
+constexpr std::uint64_t ratio_from = 100 << 10;
+
 Style style_of(JobStatus status) {
   switch (status) {
     case JobStatus::built:
@@ -32,9 +35,9 @@ Style style_of(JobStatus status) {
 }
 
 std::string coverage(const JobReport& job) {
-  if (job.total_nodes == 0) return "";
+  if (job.covered_nodes == 0) return "";
   return fmt::format(
-      "{} of {} nodes ({:.0f} %)", job.covered_nodes, job.total_nodes,
+      "{} of {} ({:.0f} %)", job.covered_nodes, count(job.total_nodes, "node"),
       100.0 * static_cast<double>(job.covered_nodes) / static_cast<double>(job.total_nodes));
 }
 
@@ -61,14 +64,18 @@ void print_totals(const Console& console, const BuildRequest& request, const Bui
                        human_duration(report.duration));
     return;
   }
-  double ratio = report.original_size == 0 ? 0
-                                           : static_cast<double>(report.package_size) /
-                                                 static_cast<double>(report.original_size);
   std::string path = printable(request.output.string());
-  out << fmt::format("{}: {}, {} and the original ({}; the package is {:.2f} times that), in {}\n",
-                     console.paint()(Style::bold, path), human_size(report.package_size),
-                     count(variants, "variant"), human_size(report.original_size), ratio,
-                     human_duration(report.duration));
+  std::string contents =
+      variants == 0 ? "the original alone" : count(variants, "variant") + " and the original";
+  std::string share;
+  if (report.original_size >= ratio_from) {
+    share = fmt::format(
+        "; the package is {:.2f} times that",
+        static_cast<double>(report.package_size) / static_cast<double>(report.original_size));
+  }
+  out << fmt::format("{}: {}, {} ({}{}), in {}\n", console.paint()(Style::bold, path),
+                     human_size(report.package_size), contents, human_size(report.original_size),
+                     share, human_duration(report.duration));
   out << fmt::format("id {}\n", report.package_id);
   out << fmt::format("next: onnx-pack {} {}\n", variants > 0 ? "verify" : "inspect", path);
 }
@@ -89,6 +96,8 @@ void render_build(const Console& console, const BuildRequest& request, const Bui
   Table table(alignment, titles);
   for (const JobReport& job : report.jobs) add_job(table, job, with_component);
   for (const std::string& target : report.unserved_targets) {
+    // A backend that was asked and refused has said why already.
+    if (std::ranges::find(report.jobs, target, &JobReport::target) != report.jobs.end()) continue;
     std::vector<Cell> row{{target, Style::bold}};
     if (with_component) row.emplace_back("");
     row.insert(row.end(), {Cell("-"), Cell("unserved", Style::bad)});

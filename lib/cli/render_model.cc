@@ -81,7 +81,7 @@ void add_hints(Table& table, const ModelFile& model) {
 
 }  // namespace
 
-void render_model(const Console& console, const ModelFile& model, const model::CheckReport& check) {
+void render_model(const Console& console, const ModelFile& model, const model::CheckReport* check) {
   Table table({Align::left, Align::left});
   auto line = [&](std::string_view label, std::string text, Style style = Style::plain) {
     if (!text.empty()) table.add({label, Cell(std::move(text), style)});
@@ -114,16 +114,19 @@ void render_model(const Console& console, const ModelFile& model, const model::C
   if (model.is_annotated())
     line("annotated", "by onnx-pack; build takes that away first and annotates anew",
          Style::caution);
-  for (const auto& unknown : check.unknown) line("unknown", unknown.message, Style::caution);
-  for (const auto& warning : check.warnings) line("note", warning, Style::caution);
+  if (check != nullptr) {
+    for (const auto& unknown : check->unknown) line("unknown", unknown.message, Style::caution);
+    for (const auto& warning : check->warnings) line("note", warning, Style::caution);
+  }
   add_hints(table, model);
   std::size_t data_files = model.external_files().size();
   line("packed", data_files == 0 ? fmt::format("the model, {}", size)
                                  : fmt::format("the model, {}, and {}, {}", size,
                                                count(data_files, "data file"),
                                                human_size(external_size(model))));
-  console.out() << table.render(console.paint(), 0)
-                << fmt::format("\nnext: onnx-pack build {0} --target host -o {1}.onnxpkg\n",
+  console.out() << table.render(console.paint(), 0);
+  if (check == nullptr) return;
+  console.out() << fmt::format("\nnext: onnx-pack build {} --target host -o {}.onnxpkg\n",
                                printable(model.path().string()),
                                printable(model.path().stem().string()));
 }

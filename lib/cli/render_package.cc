@@ -94,7 +94,7 @@ std::string shapes_text(const Variant& variant) {
 std::string coverage_text(const Variant& variant) {
   const auto& coverage = variant.coverage;
   if (coverage.total_nodes == 0) return "";
-  return fmt::format("{} of {} nodes", coverage.covered_nodes, coverage.total_nodes);
+  return fmt::format("{} of {}", coverage.covered_nodes, count(coverage.total_nodes, "node"));
 }
 
 std::string needs_text(const Variant& variant) {
@@ -127,6 +127,10 @@ std::string here_text(const HostAnswer& here) {
 void print_variants(const Console& console, const PackageFile& package,
                     const target::Target& host) {
   const auto& variants = package.manifest().variants;
+  if (variants.empty()) {
+    console.out() << "\nno variants: the original graph alone\n";
+    return;
+  }
   console.out() << fmt::format("\n{}\n",
                                console.paint()(Style::bold, count(variants.size(), "variant")));
   Table table({Align::left, Align::left, Align::left, Align::left, Align::left, Align::right,

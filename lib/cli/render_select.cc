@@ -79,6 +79,41 @@ void print_short(const Console& console, const package::SlimReport& report) {
   console.out() << table.render(console.paint(), 0);
 }
 
+// Variants that would run but stand below the original graph because nobody measured them.
+std::vector<std::string> unmeasured(const package::SlimReport& report) {
+  std::vector<std::string> out;
+  for (const auto& [component, selection] : report.selections) {
+    bool below = false;
+    for (const Ranked& rung : selection.ladder) {
+      if (rung.variant.empty()) {
+        below = true;
+      } else if (below && !rung.latency) {
+        out.push_back(rung.variant);
+      }
+    }
+  }
+  return out;
+}
+
+void print_kept(const Console& console, const package::SlimReport& report) {
+  std::string kept = join(report.kept_variants, ", ");
+  if (kept.empty()) {
+    kept = "the original graph alone";
+  } else if (report.kept_original) {
+    kept += " and the original graph";
+  }
+  console.out() << fmt::format("keeps {}: {} of members, drops {} ({})\n", printable(kept),
+                               human_size(report.kept_bytes), human_size(report.dropped_bytes),
+                               count(report.dropped_members.size(), "member"));
+  auto waiting = unmeasured(report);
+  if (report.kept_variants.empty() && !waiting.empty()) {
+    console.out() << fmt::format(
+        "  {} would run too, but nobody measured {} on such a device: 'verify --record' on one and "
+        "'select --evidence' here decide, --prefer-variants takes the risk\n",
+        printable(join(waiting, ", ")), waiting.size() == 1 ? "it" : "them");
+  }
+}
+
 }  // namespace
 
 void render_select(const Console& console, const package::PackageFile& package,
@@ -89,11 +124,7 @@ void render_select(const Console& console, const package::PackageFile& package,
   } else {
     print_short(console, report);
   }
-  std::string kept = report.kept_variants.empty() ? "no variant" : join(report.kept_variants, ", ");
-  console.out() << fmt::format("keeps {}{}: {} of members, drops {} ({})\n", printable(kept),
-                               report.kept_original ? " and the original graph" : "",
-                               human_size(report.kept_bytes), human_size(report.dropped_bytes),
-                               count(report.dropped_members.size(), "member"));
+  print_kept(console, report);
   if (report.package_size > 0) {
     console.out() << fmt::format("{}: {}, id {} as before\n",
                                  console.paint()(Style::bold, printable(output)),

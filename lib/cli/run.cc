@@ -80,7 +80,7 @@ int deliver(const World& world, const Console& console, int code) {
 int run_verb(const World& world, const Verb& verb, const std::vector<std::string>& arguments) {
   auto command = verb.make();
   CommonFlags common;
-  Flags flags;
+  Flags flags(fmt::format("onnx-pack {}", verb.name));
   flags.heading("Flags");
   command->declare(flags);
   common.declare(flags, verb.needs);

@@ -1,0 +1,7 @@
+# Ctrl-C while a compiler hangs: it dies with everything that it started, and nothing is left.
+timeout --preserve-status -s INT 2 \
+  onnx-pack build "$DATA/models/add.onnx" -t x86-64-v3 --backend hang --backend-path "$SUPPORT/backends" -o out.onnxpkg -q
+status=$?
+ls
+pgrep -f "^[^ ]*sh [^ ]*onnx-pack-backend-hang" > /dev/null && echo "a compiler is left"
+exit $status

@@ -1,0 +1,1 @@
+onnx-pack build no-such-model.onnx --backend none -o out.onnxpkg

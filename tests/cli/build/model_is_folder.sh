@@ -1,0 +1,2 @@
+mkdir folder
+onnx-pack build folder --backend none -o out.onnxpkg

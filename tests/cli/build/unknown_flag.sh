@@ -1,0 +1,1 @@
+onnx-pack build "$DATA/models/add.onnx" --tagret host -o out.onnxpkg

@@ -1,0 +1,3 @@
+onnx-pack extract out.onnxpkg
+echo $?
+onnx-pack extract out.onnxpkg --all --original

@@ -1,0 +1,2 @@
+cp "$DATA/models/add.onnx" .
+onnx-pack inspect add.onnx

@@ -1,0 +1,2 @@
+cp "$DATA/models/if.onnx" .
+onnx-pack inspect if.onnx --json

@@ -1,0 +1,2 @@
+onnx-pack --version
+onnx-pack version --json

@@ -1,0 +1,2 @@
+onnx-pack build "$DATA/models/add.onnx" -t x86-64-v3 -t x86-64-v4 --backend good --backend-path "$SUPPORT/backends" -o out.onnxpkg -q > /dev/null
+onnx-pack select out.onnxpkg --target x86-64-v3 --dry-run --explain

@@ -1,0 +1,3 @@
+onnx-pack select out.onnxpkg -o slim.onnxpkg
+echo $?
+onnx-pack select out.onnxpkg --target host
