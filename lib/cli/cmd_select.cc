@@ -98,7 +98,7 @@ Result<ExitCode> Select::run(Context& context) {
                 "add -o slim.onnxpkg, or --dry-run to rank only");
   }
   ONNXPACK_TRY(auto package, package::PackageFile::open(context.files(), package_));
-  ONNXPACK_TRY(request_.selection.target, context.target(target_));
+  ONNXPACK_TRY(request_.selection.target, context.target(target_, package::Probes::recent));
   ONNXPACK_CHECK(read_evidence(context.files()));
   ONNXPACK_TRY(auto report, package::select_package(context.environment(), package, request_));
   context.end_progress();

@@ -107,8 +107,8 @@ Error as_usage(const Error& error) {
   return Error(ErrorKind::invalid_argument, error.message()).with_hint(error.hint());
 }
 
-Result<target::Target> Context::target(const std::string& text) {
-  auto out = package::resolve_target(environment_, text);
+Result<target::Target> Context::target(const std::string& text, package::Probes probes) {
+  auto out = package::resolve_target(environment_, text, probes);
   if (!out) return std::unexpected(as_usage(out.error()));
   return out;
 }

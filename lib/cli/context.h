@@ -11,6 +11,7 @@
 #include "onnxpack/base/cancel.h"
 #include "onnxpack/cli/cli.h"
 #include "onnxpack/json/value.h"
+#include "onnxpack/package/backends.h"
 #include "onnxpack/package/environment.h"
 #include "onnxpack/target/target.h"
 #include "progress.h"
@@ -60,7 +61,8 @@ class Context {
 
   // What was typed after --target. A mistake in a target file is wrong usage, not damage: a person
   // wrote it.
-  Result<target::Target> target(const std::string& text);
+  Result<target::Target> target(const std::string& text,
+                                package::Probes probes = package::Probes::fresh);
 
   // Ends the progress display; called before results are printed, so that both never mix.
   void end_progress();

@@ -9,6 +9,7 @@
 #include "onnxpack/base/text.h"
 #include "onnxpack/package/backends.h"
 #include "onnxpack/protocol/run.h"
+#include "probe_cache.h"
 
 namespace onnxpack::package {
 namespace {
@@ -96,8 +97,8 @@ namespace {
 
 // What one backend adds to the facts of this machine. A broken or silent one adds nothing and is
 // said.
-Result<target::Facts> probed_facts(const Environment& environment,
-                                   const backend::Program& program) {
+Result<target::Facts> ask_for_facts(const Environment& environment,
+                                    const backend::Program& program) {
   ONNXPACK_TRY(auto outcome, probe(environment, program));
   // A backend without the verb refuses, which is an answer.
   if (outcome.kind == backend::OutcomeKind::refused || outcome.kind == backend::OutcomeKind::error)
@@ -116,9 +117,20 @@ Result<target::Facts> probed_facts(const Environment& environment,
   return std::move(answer->facts);
 }
 
+Result<target::Facts> probed_facts(const Environment& environment, const backend::Program& program,
+                                   Probes probes) {
+  ProbeCache cache(environment);
+  if (probes == Probes::recent) {
+    if (auto facts = cache.find(program)) return std::move(*facts);
+  }
+  ONNXPACK_TRY(auto facts, ask_for_facts(environment, program));
+  cache.keep(program, facts);
+  return facts;
+}
+
 }  // namespace
 
-Result<target::Target> host_target(const Environment& environment) {
+Result<target::Target> host_target(const Environment& environment, Probes probes) {
   target::Target out = target::probe_host();
   // Without `describe` first, and all at once: each costs a process start, and a person waits for
   // the answer.
@@ -126,7 +138,7 @@ Result<target::Target> host_target(const Environment& environment) {
   std::vector<std::future<Result<target::Facts>>> answers;
   for (const auto& program : discovery.programs) {
     answers.push_back(
-        std::async(std::launch::async, [&] { return probed_facts(environment, program); }));
+        std::async(std::launch::async, [&] { return probed_facts(environment, program, probes); }));
   }
   Status all;
   for (auto& answer : answers) {

@@ -25,9 +25,10 @@ Result<target::Target> read_target_file(io::FileSystem& files, const std::filesy
 
 }  // namespace
 
-Result<target::Target> resolve_target(const Environment& environment, const std::string& text) {
+Result<target::Target> resolve_target(const Environment& environment, const std::string& text,
+                                      Probes probes) {
   auto resolve = [&]() -> Result<target::Target> {
-    if (text == "host") return host_target(environment);
+    if (text == "host") return host_target(environment, probes);
     if (looks_like_path(text)) return read_target_file(*environment.files, text);
     return target::find_profile(text);
   };

@@ -38,7 +38,12 @@ struct BackendInfo {
 // Runs `describe` of every backend found; a broken one is listed as such. Errors: only cancelled.
 Result<std::vector<BackendInfo>> list_backends(const Environment& environment);
 
+// Starting every backend takes a second or so; what they said in the last ten minutes is kept in
+// the cache folder, for commands that a person repeats. The answer is asked anew when the program,
+// its settings or the boot changed.
+enum class Probes { fresh, recent };
+
 // This machine: target::probe_host() plus the facts of every backend's `probe`.
-Result<target::Target> host_target(const Environment& environment);
+Result<target::Target> host_target(const Environment& environment, Probes probes = Probes::fresh);
 
 }  // namespace onnxpack::package

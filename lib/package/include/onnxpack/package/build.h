@@ -13,6 +13,7 @@
 #include "onnxpack/io/file.h"
 #include "onnxpack/json/value.h"
 #include "onnxpack/manifest/manifest.h"
+#include "onnxpack/package/backends.h"
 #include "onnxpack/package/environment.h"
 #include "onnxpack/target/target.h"
 
@@ -112,6 +113,7 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
 Result<BuildRequest> read_build_file(io::FileSystem& files, const std::filesystem::path& path);
 
 // A profile name, `host`, or a path to a JSON target. Errors: not_found with a suggestion, corrupt.
-Result<target::Target> resolve_target(const Environment& environment, const std::string& text);
+Result<target::Target> resolve_target(const Environment& environment, const std::string& text,
+                                      Probes probes = Probes::fresh);
 
 }  // namespace onnxpack::package
