@@ -191,7 +191,8 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
   out.precision = precision_of(optimised.outputs);
   out.requirements = requirements(runtime, request.target, level);
   out.compatibility_string = compatibility(runtime, out.requirements);
-  // Only where the request fixed any: shapes that the model states itself are no limit of the variant.
+  // Only where the request fixed any: shapes that the model states itself are no limit of the
+  // variant.
   if (!request.free_dimensions.empty() || !request.input_shapes.empty())
     out.fixed_shapes = known_shapes(optimised.inputs);
   out.executor_info = write_executor_info(level);

@@ -12,8 +12,7 @@ namespace onnxpack::ort_backend {
 std::optional<protocol::Answer> refuse_parts(const std::vector<protocol::ScopeInput>& scopes) {
   if (std::ranges::find(scopes, whole_graph, &protocol::ScopeInput::name) != scopes.end())
     return std::nullopt;
-  return protocol::refused(
-      "only the whole graph (scope 'model') can be compiled, not parts of it");
+  return protocol::refused("only the whole graph (scope 'model') can be compiled, not parts of it");
 }
 
 const protocol::ScopeInput& whole_scope(const std::vector<protocol::ScopeInput>& scopes) {

@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* context_model = "ctx.onnx";
 // As the vendor's own file is called; Qualcomm ships its text as a PDF in the wheel.
-constexpr const char* qnn_license = "Qualcomm AI Stack License (Qualcomm_LICENSE.pdf of onnxruntime-qnn)";
+constexpr const char* qnn_license =
+    "Qualcomm AI Stack License (Qualcomm_LICENSE.pdf of onnxruntime-qnn)";
 
 Result<PluginLibrary> find_library(const Provider& provider, const Options& options,
                                    const Runtime& runtime) {
@@ -79,9 +80,25 @@ SessionSettings settings_for(const protocol::CompileRequest& request, const Opti
   return out;
 }
 
-// Dimensions fixed, then ONNX Runtime's BASIC level: what depends on shapes alone is folded, which is
-// what makes one blob of a graph that Qualcomm's compiler otherwise refuses, splits or crashes on.
-// Saved under a relative name, since ONNX Runtime's graph ids (which blobs carry) hash the path.
+struct Folder {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
+Folder folder_of(const fs::path& path) {
+  Folder out;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (!entry.is_regular_file()) continue;
+    ++out.files;
+    out.bytes += entry.file_size();
+  }
+  return out;
+}
+
+// Dimensions fixed, then ONNX Runtime's BASIC level: what depends on shapes alone is folded, which
+// is what makes one blob of a graph that Qualcomm's compiler otherwise refuses, splits or crashes
+// on. Saved under a relative name, since ONNX Runtime's graph ids (which blobs carry) hash the
+// path.
 Result<Prepared> prepare(const Runtime& runtime, const OrtEnv& environment,
                          const protocol::CompileRequest& request, const Options& options,
                          Bytes model) {
@@ -93,10 +110,9 @@ Result<Prepared> prepare(const Runtime& runtime, const OrtEnv& environment,
   if (options.prepare) {
     settings.save_optimized_to = saved;
     settings.config["session.disable_prepacking"] = "1";  // nothing is run here
-    std::uint64_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(base))
-      bytes += entry.is_regular_file() ? entry.file_size() : 0;
-    if (bytes > largest_inline)
+    // A saved graph would go on naming external data by the file it came from, which is not beside
+    // it.
+    if (const auto [files, bytes] = folder_of(base); files > 1 || bytes > largest_inline)
       settings.config["session.optimized_model_external_initializers_file_name"] = "prepared.bin";
   }
   ONNXPACK_TRY(const Session session, in(Session::open(runtime, environment, settings, model, base),
@@ -145,9 +161,9 @@ Status check_files(const fs::path& folder, const CompiledModel& compiled) {
 std::optional<protocol::Answer> refuse_result(const CompiledModel& compiled,
                                               const Provider& provider) {
   if (compiled.contexts == 0)
-    return protocol::failed(fmt::format("{} compiled nothing: no EPContext node was written",
-                                        provider.ep),
-                            "", "compile");
+    return protocol::failed(
+        fmt::format("{} compiled nothing: no EPContext node was written", provider.ep), "",
+        "compile");
   if (compiled.embedded && compiled.contexts > 1) {
     return protocol::refused(
         fmt::format("{} partitions cannot be embedded: ONNX Runtime writes the bytes into the "
@@ -166,14 +182,18 @@ std::string compatibility_of(const CompiledModel& compiled, const Provider& prov
       {{"ep", provider.ep}, {"runtime.onnxruntime", runtime.version()}});
 }
 
-protocol::CoverageAnswer coverage_of(const Prepared& prepared, const CompiledModel& compiled) {
-  const std::uint64_t total = prepared.nodes.nodes_left();
-  return {total - std::min(total, compiled.nodes_left()), total};
+// The compiler gets the prepared graph, the host counts the scope's nodes: the share of the one, of
+// the other, rounded down.
+protocol::CoverageAnswer coverage_of(const Prepared& prepared, const CompiledModel& compiled,
+                                     std::uint64_t scope_nodes) {
+  const std::uint64_t total = std::max<std::uint64_t>(1, prepared.nodes.nodes_left());
+  const std::uint64_t left = std::min(total, compiled.nodes_left());
+  return {scope_nodes - (scope_nodes * left + total - 1) / total, scope_nodes};
 }
 
 json::Object executor_info(const Provider& provider) {
-  json::Value ort = json::object(
-      {{"model_file", context_model}, {"session_options", json::Object{}}});
+  json::Value ort =
+      json::object({{"model_file", context_model}, {"session_options", json::Object{}}});
   // Where the device's libraries lie is the device's to say; which of QNN's backends is the blob's.
   if (provider.is_qnn())
     ort = json::object({{"model_file", context_model},
@@ -185,18 +205,19 @@ json::Object executor_info(const Provider& provider) {
 }
 
 protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request,
-                                         const Provider& provider, const Options& options,
-                                         const Runtime& runtime, const PluginLibrary& library,
-                                         const Prepared& prepared, const CompiledModel& compiled) {
+                                         const Provider& provider, const Runtime& runtime,
+                                         const PluginLibrary& library, const Prepared& prepared,
+                                         const CompiledModel& compiled) {
   protocol::VariantAnswer out;
   out.ep = provider.ep;
   out.device = provider.is_qnn() ? "npu" : "";
-  out.precision = is_quantised(prepared.nodes)        ? "int8"
-                  : provider.is_qnn() && options.fp16 ? "fp16"
-                                                      : precision_of(prepared.outputs);
-  // The runtime's version is the compatibility string's to ask: profiles state none, and what a target
-  // does not state fails closed.
-  out.requirements = target::requirements_of(effective_target(request.target, provider), out.device);
+  // With fp16=off the blob's size stays what it is with fp16: no more than fp16 is promised.
+  out.precision = is_quantised(prepared.nodes) ? "int8"
+                  : provider.is_qnn()          ? "fp16"
+                                               : precision_of(prepared.outputs);
+  // The runtime's version is the compatibility string's to ask: profiles state none, and what a
+  // target does not state fails closed.
+  out.requirements = requirements_of_blob(request.target, provider, out.device);
   out.compatibility_string = compatibility_of(compiled, provider, runtime);
   out.fixed_shapes = known_shapes(prepared.inputs);
   out.executor_info = executor_info(provider);
@@ -214,13 +235,26 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
   partition.inputs = descriptions(prepared.inputs);
   partition.outputs = descriptions(prepared.outputs);
   out.partitions = {std::move(partition)};
-  out.coverage = coverage_of(prepared, compiled);
+  out.coverage = coverage_of(prepared, compiled, whole_scope(request.scopes).node_count);
   return out;
+}
+
+// The compiler says what went wrong in terms of its own; this is what helped.
+std::string compile_hint(const Error& error, const Provider& provider, const Prepared& prepared,
+                         const Options& options) {
+  if (!error.hint().empty()) return error.hint();
+  if (!options.prepare) return "leave onnxruntime.prepare on";
+  const auto arch = provider.options.find("htp_arch");
+  if (provider.is_qnn() && arch != provider.options.end() && arch->second == "68" &&
+      !is_quantised(prepared.nodes))
+    return "HTP v68 compiled no float graph that was tried; give it a quantised one (QDQ)";
+  return "";
 }
 
 std::string coverage_note(const Prepared& prepared, const CompiledModel& compiled,
                           const Options& options) {
-  const auto [covered, total] = coverage_of(prepared, compiled);
+  const std::uint64_t total = prepared.nodes.nodes_left();
+  const std::uint64_t covered = total - std::min(total, compiled.nodes_left());
   std::string out = fmt::format("{} of the {} graph's {} nodes in {} context{}", covered,
                                 options.prepare ? "prepared" : "loaded", total, compiled.contexts,
                                 compiled.contexts == 1 ? "" : "s");
@@ -251,10 +285,7 @@ Result<protocol::PlanResponse> plan_for_provider(const protocol::PlanRequest& re
   const std::uint64_t nodes = whole_scope(request.scopes).node_count;
   out.partitions.push_back({whole_graph, {}});
   out.coverage = {nodes, nodes};
-  std::uint64_t bytes = 0;
-  const fs::path base = fs::absolute(request.component.model).parent_path();
-  for (const auto& entry : fs::directory_iterator(base))
-    bytes += entry.is_regular_file() ? entry.file_size() : 0;
+  const std::uint64_t bytes = folder_of(fs::absolute(request.component.model).parent_path()).bytes;
   out.memory_bytes = (std::uint64_t{600} << 20) + 6 * bytes;
   out.seconds = 4 + static_cast<double>(bytes) / 30e6;
   return out;
@@ -283,9 +314,10 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
       return out;
     }
   } else {
-    events.log("warning",
-               "onnxruntime.prepare=off: the vendor's compiler gets the graph as exported; should it "
-               "crash or refuse, prepare=on is the cure to try first");
+    events.log(
+        "warning",
+        "onnxruntime.prepare=off: the vendor's compiler gets the graph as exported; should it "
+        "crash or refuse, prepare=on is the cure to try first");
   }
   ONNXPACK_TRY(Bytes model, with_input_shapes(file.bytes(), request.input_shapes));
   ONNXPACK_TRY(const auto environment, runtime.make_environment(&log));
@@ -299,7 +331,9 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   const CompilerJob job{prepared.input, folder / context_model, options.embed, settings};
   if (auto compiled = compile_with_plugin(runtime, *environment, provider, library.path, job, log);
       !compiled) {
-    out.answer = protocol::failed(compiled.error().message(), compiled.error().hint(), "compile");
+    out.answer =
+        protocol::failed(compiled.error().message(),
+                         compile_hint(compiled.error(), provider, prepared, options), "compile");
     return out;
   }
   events.progress("collect", 0.95);
@@ -312,9 +346,12 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   ONNXPACK_CHECK(check_files(folder, compiled));
   events.blob(context_model);
   for (const std::string& name : compiled.files) events.blob(name);
-  out.variants.push_back(
-      describe_variant(request, provider, options, runtime, library, prepared, compiled));
+  out.variants.push_back(describe_variant(request, provider, runtime, library, prepared, compiled));
   out.notes.push_back(coverage_note(prepared, compiled, options));
+  if (out.variants.front().compatibility_string.find(',') != std::string::npos && provider.is_qnn())
+    out.notes.push_back(
+        "not reproducible byte for byte: the container of a blob for several SoCs differs between "
+        "two compiles");
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Compiling for a plug-in execution provider: the model prepared, ONNX Runtime's Compile API, what it
-// wrote checked and described.
+// Compiling for a plug-in execution provider: the model prepared, ONNX Runtime's Compile API, what
+// it wrote checked and described.
 #pragma once
 
 #include "onnxpack/protocol/compile.h"

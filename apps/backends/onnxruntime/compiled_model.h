@@ -24,8 +24,8 @@ struct CompiledModel {
   std::string left_text() const;
 };
 
-// Counts the top-level graph's nodes; a node with a body counts once. Works on any model: one without
-// contexts just has all its nodes left. Errors: corrupt.
+// Counts the top-level graph's nodes; a node with a body counts once. Works on any model: one
+// without contexts just has all its nodes left. Errors: corrupt.
 Result<CompiledModel> read_compiled_model(ByteView model);
 
 }  // namespace onnxpack::ort_backend

@@ -17,8 +17,8 @@ protocol::ServeRule any_cpu() {
   return rule;
 }
 
-// Served whether or not the plug-in is here: `plan` then refuses with the reason and the command that
-// installs it, which says more than "no backend serves this target".
+// Served whether or not the plug-in is here: `plan` then refuses with the reason and the command
+// that installs it, which says more than "no backend serves this target".
 protocol::ServeRule snapdragons(bool installed) {
   protocol::ServeRule rule;
   rule.family = installed ? "Qualcomm HTP" : "Qualcomm HTP (once onnxruntime-qnn is installed)";

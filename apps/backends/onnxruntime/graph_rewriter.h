@@ -20,8 +20,8 @@ struct RewriteRequest {
 
 struct Rewritten {
   Bytes model;
-  std::uint64_t shared_bytes = 0;  // now ranges of the component's files
-  std::uint64_t own_bytes = 0;     // written to `weights`
+  std::uint64_t shared_bytes = 0;    // now ranges of the component's files
+  std::uint64_t own_bytes = 0;       // written to `weights`
   std::set<std::string> references;  // members that the shared bytes stand in
 };
 

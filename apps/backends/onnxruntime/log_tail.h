@@ -1,5 +1,5 @@
-// What ONNX Runtime and its plug-ins log while they work. The Compile API answers "unable to compile
-// any nodes" whatever the reason; the reason stands in the log only.
+// What ONNX Runtime and its plug-ins log while they work. The Compile API answers "unable to
+// compile any nodes" whatever the reason; the reason stands in the log only.
 #pragma once
 
 #include <onnxruntime_c_api.h>
@@ -10,8 +10,8 @@
 
 namespace onnxpack::ort_backend {
 
-// Copies each line to standard error (the host's log file) and keeps the first errors. Called from any
-// thread. Must outlive the environment it is given to.
+// Copies each line to standard error (the host's log file) and keeps the first errors. Called from
+// any thread. Must outlive the environment it is given to.
 class LogTail {
  public:
   // The first error logged, on one line; empty when there was none.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "onnxpack/base/text.h"
@@ -51,15 +52,19 @@ Result<bool> switch_of(std::string_view name, const json::Value& value) {
   return wrong(name, "on or off", value);
 }
 
-// A positive whole number, as text: "75".
-Result<std::string> number_of(std::string_view name, const json::Value& value) {
-  std::string text = value.is(json::Kind::string)    ? value.as_string()
-                     : value.is(json::Kind::integer) ? json::compact(value)
-                                                     : "";
+bool is_positive(std::string_view text) {
   unsigned number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number == 0)
-    return wrong(name, "a whole number from 1", value);
+  return error == std::errc{} && end == text.data() + text.size() && number > 0;
+}
+
+// Positive whole numbers, as text: "75", or "75,79" for several SoCs in one blob.
+Result<std::string> numbers_of(std::string_view name, const json::Value& value) {
+  const std::string text = value.is(json::Kind::string)    ? value.as_string()
+                           : value.is(json::Kind::integer) ? json::compact(value)
+                                                           : "";
+  if (!std::ranges::all_of(split(text, ','), is_positive))
+    return wrong(name, "whole numbers from 1, by commas", value);
   return text;
 }
 
@@ -101,11 +106,11 @@ Result<Options> parse_options(const json::Object& options) {
     } else if (name == "fp16") {
       ONNXPACK_TRY(out.fp16, switch_of(name, value));
     } else if (name == "htp_arch") {
-      ONNXPACK_TRY(out.htp_arch, number_of(name, value));
+      ONNXPACK_TRY(out.htp_arch, numbers_of(name, value));
     } else if (name == "soc_model") {
-      ONNXPACK_TRY(out.soc_model, number_of(name, value));
+      ONNXPACK_TRY(out.soc_model, numbers_of(name, value));
     } else if (name == "vtcm_mb") {
-      ONNXPACK_TRY(out.vtcm_mb, number_of(name, value));
+      ONNXPACK_TRY(out.vtcm_mb, numbers_of(name, value));
     } else {
       std::vector<std::string> known;
       for (const auto& info : option_infos()) known.push_back(info.name);
@@ -124,7 +129,7 @@ std::vector<protocol::OptionInfo> option_infos() {
   const auto on_off = [](std::string_view preset) {
     return object({{"type", "string"}, {"enum", json::Array{"on", "off"}}, {"default", preset}});
   };
-  const json::Value number = object({{"type", "integer"}, {"minimum", 1}});
+  const json::Value numbers = object({{"type", json::Array{"integer", "string"}}, {"minimum", 1}});
   return {
       {"variant",
        "which graph to ship: extended, all (host only, not reproducible byte for byte), none (the "
@@ -148,15 +153,19 @@ std::vector<protocol::OptionInfo> option_infos() {
                {"additionalProperties", object({{"type", "string"}})},
                {"default", json::Object{}}})},
       {"prepare",
-       "plug-in providers: fix dimensions and fold constants first; off gives the vendor's compiler "
+       "plug-in providers: fix dimensions and fold constants first; off gives the vendor's "
+       "compiler "
        "the graph as exported, which it may refuse or crash on",
        on_off("on")},
       {"embed", "plug-in providers: the context binary inside the .onnx instead of beside it",
        on_off("off")},
       {"fp16", "QNN: compute float graphs in half precision", on_off("on")},
-      {"htp_arch", "QNN: version of the tensor processor, the profile's by default", number},
-      {"soc_model", "QNN: number of the SoC, the profile's by default", number},
-      {"vtcm_mb", "QNN: tightly coupled memory to use in MB, the profile's by default", number},
+      {"htp_arch",
+       "QNN: version of the tensor processor, the profile's by default; several by commas (and as "
+       "many soc_model, vtcm_mb) make one blob for several SoCs",
+       numbers},
+      {"soc_model", "QNN: number of the SoC, the profile's by default", numbers},
+      {"vtcm_mb", "QNN: tightly coupled memory to use in MB, the profile's by default", numbers},
       {"session_options", "ONNX Runtime session config entries for compiling, key to text",
        object({{"type", "object"},
                {"additionalProperties", object({{"type", "string"}})},

@@ -25,10 +25,10 @@ struct Options {
   std::string ep;          // instead of the one that the target's profile names
   std::string ep_library;  // path of the plug-in; empty: found as in plugin_library.h
   std::map<std::string, std::string> ep_options;  // the provider's own, over all others
-  bool prepare = true;     // fix dimensions and fold constants before the vendor's compiler sees it
-  bool embed = false;      // the blob inside the .onnx instead of beside it
-  bool fp16 = true;        // float graphs are computed in half precision
-  std::string htp_arch;    // the profile's unless set
+  bool prepare = true;   // fix dimensions and fold constants before the vendor's compiler sees it
+  bool embed = false;    // the blob inside the .onnx instead of beside it
+  bool fp16 = true;      // float graphs are computed in half precision
+  std::string htp_arch;  // the profile's unless set
   std::string soc_model;
   std::string vtcm_mb;
 };

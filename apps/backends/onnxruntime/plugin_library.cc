@@ -92,12 +92,13 @@ Result<PluginLibrary> find_qnn(const LibrarySearch& search) {
     }
     return out;
   }
-  return fail(ErrorKind::unavailable,
-              fmt::format("Snapdragon targets need ONNX Runtime's plug-in onnxruntime-qnn, which is "
-                          "not here (tried {})",
-                          join(tried, ", ")),
-              fmt::format("run {}, or point {} at its {}", qnn_install, qnn_library_variable,
-                          qnn_library_name));
+  return fail(
+      ErrorKind::unavailable,
+      fmt::format("Snapdragon targets need ONNX Runtime's plug-in onnxruntime-qnn, which is "
+                  "not here (tried {})",
+                  join(tried, ", ")),
+      fmt::format("run {}, or point {} at its {}", qnn_install, qnn_library_variable,
+                  qnn_library_name));
 }
 
 }  // namespace onnxpack::ort_backend

@@ -28,10 +28,10 @@ struct PluginLibrary {
 
 // What is known when looking for a library.
 struct LibrarySearch {
-  std::string asked;        // option ep_library: this file and no other
-  std::string library;      // ONNXPACK_QNN_LIBRARY: likewise
-  std::string root;         // ONNXPACK_QNN_ROOT: a folder with the library, in it or in lib
-  std::filesystem::path program;      // beside it, or ../../lib/onnx-pack from it
+  std::string asked;              // option ep_library: this file and no other
+  std::string library;            // ONNXPACK_QNN_LIBRARY: likewise
+  std::string root;               // ONNXPACK_QNN_ROOT: a folder with the library, in it or in lib
+  std::filesystem::path program;  // beside it, or ../../lib/onnx-pack from it
   std::filesystem::path onnxruntime;  // of the file of libonnxruntime.so; beside its package
 };
 LibrarySearch qnn_search(const std::string& asked, const std::string& onnxruntime);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <limits>
+
 #include "onnxpack/base/text.h"
 #include "onnxpack/json/cursor.h"
 #include "plugin_library.h"
@@ -39,17 +42,34 @@ Status complete_qnn(Provider& provider, const target::Target& target, const Opti
   for (const auto& [key, value] : options.ep_options) provider.options[key] = value;
   for (const char* needed : {"htp_arch", "soc_model"}) {
     if (provider.options.contains(needed)) continue;
-    return fail(ErrorKind::invalid_argument,
-                fmt::format("target '{}' does not say the {} that QNN compiles for", target.name,
-                            needed),
-                fmt::format("give --backend-option {}/onnxruntime.{}=NUMBER", target.name, needed));
+    return fail(
+        ErrorKind::invalid_argument,
+        fmt::format("target '{}' does not say the {} that QNN compiles for", target.name, needed),
+        fmt::format("give --backend-option {}/onnxruntime.{}=NUMBER", target.name, needed));
   }
   return {};
 }
 
+// Of "75,79" the smallest, "75"; a text that holds no number as it is.
+std::string least_of(const std::string& list) {
+  std::string least = list;
+  unsigned smallest = std::numeric_limits<unsigned>::max();
+  for (const std::string_view part : split(list, ',')) {
+    const std::string_view text = trim(part);
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number >= smallest) continue;
+    smallest = number;
+    least = text;
+  }
+  return least;
+}
+
 }  // namespace
 
-bool Provider::is_qnn() const { return ep == qnn_provider; }
+bool Provider::is_qnn() const {
+  return ep == qnn_provider;
+}
 
 Result<std::optional<Provider>> provider_of(const target::Target& target, const Options& options) {
   ONNXPACK_TRY(Provider out, from_profile(target));
@@ -63,13 +83,22 @@ Result<std::optional<Provider>> provider_of(const target::Target& target, const 
   return out;
 }
 
-target::Target effective_target(const target::Target& target, const Provider& provider) {
-  target::Target out = target;
-  if (!provider.is_qnn()) return out;
+std::vector<target::Requirement> requirements_of_blob(const target::Target& target,
+                                                      const Provider& provider,
+                                                      std::string_view device) {
+  target::Target made_for = target;
+  bool several = false;
   for (const char* key : {"htp_arch", "soc_model", "vtcm_mb"}) {
-    if (const auto value = provider.options.find(key); value != provider.options.end())
-      out.facts[fmt::format("qualcomm.{}", key)] = {value->second};
+    const auto value = provider.options.find(key);
+    if (!provider.is_qnn() || value == provider.options.end()) continue;
+    several = several || value->second.find(',') != std::string::npos;
+    made_for.facts[fmt::format("qualcomm.{}", key)] = {least_of(value->second)};
   }
+  auto out = target::requirements_of(made_for, device);
+  // "At most v72" holds for a blob of one old processor; which of several a device takes is the
+  // compatibility string's to say.
+  if (several)
+    std::erase_if(out, [](const auto& need) { return need.test == target::Test::at_most; });
   return out;
 }
 

@@ -4,8 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "onnxpack/base/error.h"
+#include "onnxpack/target/requirement.h"
 #include "onnxpack/target/target.h"
 #include "options.h"
 
@@ -22,7 +25,10 @@ struct Provider {
 // another form; a QNN target without htp_arch or soc_model).
 Result<std::optional<Provider>> provider_of(const target::Target& target, const Options& options);
 
-// The target as the options changed it: what a variant needs follows what was compiled.
-target::Target effective_target(const target::Target& target, const Provider& provider);
+// What a blob compiled with these settings needs of a device: it follows the settings, not the
+// profile they may have replaced. A blob for several SoCs ("75,79") runs from the least of them up.
+std::vector<target::Requirement> requirements_of_blob(const target::Target& target,
+                                                      const Provider& provider,
+                                                      std::string_view device);
 
 }  // namespace onnxpack::ort_backend

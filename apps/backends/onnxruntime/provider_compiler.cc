@@ -36,17 +36,18 @@ Status append_provider(const Runtime& runtime, OrtEnv& environment, OrtSessionOp
 
 Status set_input(const Runtime& runtime, const OrtCompileApi& api, OrtModelCompilationOptions* raw,
                  const CompilerInput& input) {
-  return runtime.check(input.path.empty() ? api.ModelCompilationOptions_SetInputModelFromBuffer(
-                                                raw, input.model.data(), input.model.size())
-                                          : api.ModelCompilationOptions_SetInputModelPath(
-                                                raw, input.path.c_str()));
+  return runtime.check(
+      input.path.empty() ? api.ModelCompilationOptions_SetInputModelFromBuffer(
+                               raw, input.model.data(), input.model.size())
+                         : api.ModelCompilationOptions_SetInputModelPath(raw, input.path.c_str()));
 }
 
 Error explain(Error error, const Provider& provider, const LogTail& log) {
   if (error.message().find("Unable to compile any nodes") == std::string::npos) return error;
   const std::string why = log.first_error();
   if (why.empty()) {
-    return Error(ErrorKind::unsupported, fmt::format("{} compiled no node of the graph", provider.ep))
+    return Error(ErrorKind::unsupported,
+                 fmt::format("{} compiled no node of the graph", provider.ep))
         .with_hint("the job's log names the operators that it does not support");
   }
   return Error(ErrorKind::unsupported,
@@ -62,8 +63,8 @@ Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Pr
   const auto registered = runtime.check(
       api.RegisterExecutionProviderLibrary(&environment, provider.ep.c_str(), library.c_str()));
   if (!registered) {
-    return fail(ErrorKind::unavailable, fmt::format("{}: {}", library.string(),
-                                                    registered.error().message()),
+    return fail(ErrorKind::unavailable,
+                fmt::format("{}: {}", library.string(), registered.error().message()),
                 provider.is_qnn() ? fmt::format("run {}", qnn_install) : "");
   }
   ONNXPACK_TRY(const OrtEpDevice* device, find_device(runtime, environment, provider.ep));
@@ -81,8 +82,8 @@ Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Pr
 
   const OrtCompileApi& compiler = *api.GetCompileApi();
   OrtModelCompilationOptions* raw = nullptr;
-  ONNXPACK_CHECK(runtime.check(compiler.CreateModelCompilationOptionsFromSessionOptions(
-      &environment, options.get(), &raw)));
+  ONNXPACK_CHECK(runtime.check(
+      compiler.CreateModelCompilationOptionsFromSessionOptions(&environment, options.get(), &raw)));
   const auto owned = runtime.own(raw, compiler.ReleaseModelCompilationOptions);
   ONNXPACK_CHECK(set_input(runtime, compiler, raw, job.input));
   ONNXPACK_CHECK(
