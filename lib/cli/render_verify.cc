@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -34,7 +35,11 @@ Style style_of(CheckStatus status) {
                                          : Style::caution;
 }
 
+// "" for what a runtime does not tell.
 std::string milliseconds(double value) {
+  if (value <= 0) return "";
+  if (value >= 1000)
+    return human_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e6)));
   return fmt::format("{:.{}f} ms", value, value < 100 ? 2 : 0);
 }
 
