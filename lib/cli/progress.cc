@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,12 @@ namespace {
 constexpr auto redraw_every = std::chrono::milliseconds(100);
 constexpr auto tick_every = std::chrono::milliseconds(500);
 constexpr std::size_t bar_cells = 20;
+
+// Finer than a second would only flicker.
+std::string whole_seconds(double seconds) {
+  if (seconds < 59.5) return fmt::format("{:.0f} s", seconds);
+  return human_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds + 0.5)));
+}
 
 std::string bar(double share) {
   auto filled = static_cast<std::size_t>(share * static_cast<double>(bar_cells));
@@ -151,13 +158,11 @@ std::string Progress::line_of(const Task& task, Time now) const {
     if (seconds > 0.5 && task.done > 0) {
       double rate = static_cast<double>(task.done) / seconds;
       double left = static_cast<double>(task.total - std::min(task.done, task.total)) / rate;
-      out +=
-          fmt::format("  {}/s  {} left", human_size(static_cast<std::uint64_t>(rate)),
-                      human_duration(std::chrono::seconds(static_cast<std::int64_t>(left + 0.5))));
+      out += fmt::format("  {}/s  {} left", human_size(static_cast<std::uint64_t>(rate)),
+                         whole_seconds(left));
     }
   } else {
-    out += fmt::format("  {}",
-                       human_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds))));
+    out += "  " + whole_seconds(std::floor(seconds));
   }
   if (!task.stage.empty()) out += "  " + printable(task.stage);
   return out;

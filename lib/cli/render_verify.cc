@@ -45,8 +45,12 @@ std::string milliseconds(double value) {
 
 void print_integrity(const Console& console, const package::VerifyReport& report) {
   Table table({Align::left, Align::left, Align::left});
-  for (const auto& check : report.integrity)
-    table.add({check.name, Cell(word(check.status), style_of(check.status)), check.detail});
+  for (const auto& check : report.integrity) {
+    // Errors carry the member's name as context; the line has it already.
+    std::string_view detail = check.detail;
+    if (detail.starts_with(check.name + ": ")) detail.remove_prefix(check.name.size() + 2);
+    table.add({check.name, Cell(word(check.status), style_of(check.status)), detail});
+  }
   console.out() << console.paint()(Style::bold, "integrity")
                 << fmt::format(" ({} hashed)\n", human_size(report.bytes_hashed))
                 << table.render(console.paint(), 2);

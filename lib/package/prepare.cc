@@ -100,7 +100,7 @@ Result<PreparedComponent> prepare_component(const Environment& environment,
   if (model.was_annotated())
     warnings.push_back(fmt::format("{}: carried an older annotation, which was taken out", shown));
   environment.watcher->stage(task, "check");
-  ONNXPACK_TRY(auto report, in(model::check(model), printable(request.model.string())));
+  ONNXPACK_TRY(auto report, model::check(model));
   warn(report, shown, warnings);
   environment.watcher->stage(task, "hash");
   ONNXPACK_TRY(auto digests,

@@ -85,7 +85,7 @@ TEST_CASE("more tasks than lines are counted, and a warning stands above the liv
   progress.warning("beware");
   CHECK(screen.take() ==
         "\x1b[3F\x1b[Jwarning: beware\n"
-        "a  0 us  import\nb  0 us\n... and 2 more\n");
+        "a  0 s  import\nb  0 s\n... and 2 more\n");
 }
 
 TEST_CASE("many threads may report, and nothing is left on the screen") {
