@@ -56,6 +56,9 @@ class Runner {
 
  private:
   struct State;
+  Result<RunResult> run_once(const manifest::Component& component, const manifest::Variant* variant,
+                             const std::vector<tensor::NamedTensor>& inputs,
+                             const RunOptions& options);
   explicit Runner(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
