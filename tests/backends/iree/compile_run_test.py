@@ -1,9 +1,7 @@
 """Real compiles and runs of small models, against numpy."""
 
 import hashlib
-import json
 import shutil
-import sys
 import unittest
 from typing import Any
 
@@ -176,23 +174,39 @@ class Compile(unittest.TestCase):
         self.assertGreater(ran["timings"]["median_ms"], 0)
 
     def test_vulkan(self) -> None:
-        work, answer = self.compiled(support.vulkan(), input_shapes={"x": [3, 3]})
+        import models
+        import numpy
+
+        work, answer = self.compiled(support.vulkan(), models.depthwise())
         variant = answer["variants"][0]
         self.assertEqual(variant["device"], "gpu")
-        _, probed = work.call("probe", {})
-        if not any("Vulkan" in line and "device:" in line for line in probed["lines"]):
-            self.skipTest("no Vulkan device: apt-get install libvulkan1 mesa-vulkan-drivers")
-        self.check_result(work, variant, 3)
+        self.assertEqual(variant["executor_info"]["iree"]["needs"], {"least_subgroup_size": 8})
+        x = numpy.random.default_rng(3).standard_normal((1, 16, 24, 96), dtype=numpy.float32)
+        ran, outputs = work.run(variant, {"x": x})
+        if ran["status"] == "refused":
+            self.skipTest(f"{ran['reason']}; {ran.get('hint')}")
+        self.assertEqual(ran["status"], "ok", f"{ran} {work.log}")
+        numpy.testing.assert_allclose(outputs["y"], models.depthwise_result(x), rtol=1e-4, atol=1e-4)
+
+    def test_vulkan_for_a_named_gpu(self) -> None:
+        to = support.target("rdna3", {"vulkan.subgroup_size": ["32", "64"]}, target_backend="vulkan-spirv", vulkan_target="rdna3")
+        _, answer = self.compiled(to, input_shapes={"x": [3, 3]})
+        variant = answer["variants"][0]
+        self.assertEqual(variant["executor_info"]["iree"]["needs"], {"subgroup_sizes": [32, 64]})
+        self.assertIn({"feature": "vulkan.subgroup_size", "any_of": ["32", "64"]}, variant["requirements"])
+        self.assertIn("vulkan.subgroup_size=32", variant["compatibility_string"])
+        to["backend_options"]["iree"]["vulkan_target"] = "toaster"
+        import models
+
+        answer = self.stopped(to, models.normalised())
+        self.assertIn("does not know this GPU (--iree-vulkan-target=toaster)", answer["reason"])
 
     def test_gpus_that_are_not_here(self) -> None:
         import numpy
 
         to = support.target("cuda-sm_80", {}, target_backend="cuda", cuda_target="sm_80")
         work, answer = self.compiled(to, input_shapes={"x": [3, 3]})
-        try:
-            refused, _ = work.run(answer["variants"][0], {"x": numpy.zeros((3, 3), numpy.float32)})
-        finally:
-            print(json.dumps(answer["variants"][0]["requirements"]), file=sys.stderr)
+        refused, _ = work.run(answer["variants"][0], {"x": numpy.zeros((3, 3), numpy.float32)})
         if refused["status"] == "ok":
             self.skipTest("there is an NVIDIA GPU here")
         self.assertEqual(refused["status"], "refused")

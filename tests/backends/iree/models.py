@@ -57,3 +57,26 @@ def with_operator(kind: str, domain: str = "") -> onnx.ModelProto:
     )
     opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def depthwise() -> onnx.ModelProto:
+    """A depthwise convolution: IREE spreads it over threads that read each other's partial results."""
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"], group=16, pads=[1, 1, 1, 1])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 24, 96])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 24, 96])],
+        [numpy_helper.from_array(depthwise_weights(), "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def depthwise_weights() -> numpy.ndarray:
+    return numpy.random.default_rng(5).standard_normal((16, 1, 3, 3), dtype=numpy.float32)
+
+
+def depthwise_result(x: numpy.ndarray) -> numpy.ndarray:
+    w, padded = depthwise_weights(), numpy.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return sum(
+        padded[:, :, i : i + x.shape[2], j : j + x.shape[3]] * w[None, :, 0, i, j, None, None] for i in range(3) for j in range(3)
+    )

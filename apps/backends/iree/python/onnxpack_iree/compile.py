@@ -6,7 +6,7 @@ import os
 
 from . import child, installation, iree_errors, stages
 from . import options as own_options
-from . import targets
+from . import targets, vulkan
 from .protocol import Events, Failed, Json, Refused
 
 WHOLE_GRAPH = "model"
@@ -74,7 +74,8 @@ def plan(request: Json, events: Events) -> Json:
 def compile(request: Json, events: Events) -> Json:
     question = Question(request)
     events.progress("prepare", 0.0)
-    prepared = prepare(question, events)
+    device = vulkan.choose(question.target, request["target"], request["scratch_dir"], events)
+    prepared = prepare(question, device, events)
     events.progress("compile", 0.15)
     blob = compile_module(question, prepared, events)
     events.progress("compile", 1.0)
@@ -85,7 +86,7 @@ def compile(request: Json, events: Events) -> Json:
     return {"variants": [variant(question, prepared, blob)], "notes": notes}
 
 
-def prepare(question: Question, events: Events) -> Json:
+def prepare(question: Question, device: str, events: Events) -> Json:
     scratch = question.request["scratch_dir"]
     asked = {
         "model": question.model,
@@ -93,6 +94,7 @@ def prepare(question: Question, events: Events) -> Json:
         "input_shapes": question.request.get("input_shapes", {}),
         "free_dimensions": question.request.get("free_dimensions", {}),
         "opset": question.options.opset,
+        "device": device,
     }
     return stages.call("prepare", asked, scratch, events)
 

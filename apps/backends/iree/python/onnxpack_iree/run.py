@@ -7,17 +7,14 @@ import os
 import re
 import statistics
 
-from . import child, cpu, installation, stages, tensors
+from . import child, cpu, installation, stages, tensors, vulkan
 from .protocol import Events, Failed, Json, Refused
 
-DRIVERS = {
-    "vulkan": (
-        "a Vulkan driver",
-        "install the GPU's Vulkan driver; Debian's software one: apt-get install libvulkan1 mesa-vulkan-drivers",
-    ),
-    "cuda": ("an NVIDIA GPU with its driver", "run it on a machine that has one"),
-    "hip": ("an AMD GPU with ROCm's HIP runtime", "run it on a machine that has one"),
-    "metal": ("an Apple GPU", "run it on a machine that has one"),
+HOW_TO_GET = {
+    "vulkan": vulkan.HOW_TO_GET_A_DEVICE,
+    "cuda": "run it on a machine with an NVIDIA GPU and its driver",
+    "hip": "run it on a machine with an AMD GPU and ROCm's HIP runtime",
+    "metal": "run it on a Mac",
 }
 
 
@@ -76,6 +73,8 @@ def run(request: Json, events: Events) -> Json:
     found = installation.find()
     if not found.runtime_version:
         raise Refused("IREE's runtime is not installed", installation.hint(), "run")
+    if job.info["driver"] == "vulkan":
+        vulkan.check_device(job.info.get("needs", {}), events)
     if job.info["driver"] != "local":
         return run_native(job, job.info["driver"], found.runtime_version, events)
     needs = job.info.get("needs", {})
@@ -109,11 +108,11 @@ def run_native(job: Job, driver: str, version: str, events: Events) -> Json:
         "warmup": job.warmup,
         "runs": job.runs,
     }
-    what, hint = DRIVERS.get(driver, ("", ""))
     try:
-        answer = stages.call("run", asked, job.request["scratch_dir"], events)
+        variables = vulkan.ENVIRONMENT if driver == "vulkan" else None
+        answer = stages.call("run", asked, job.request["scratch_dir"], events, variables=variables)
     except Refused as refused:
-        raise Refused(refused.reason, hint=refused.hint or (f"{hint}" if what else ""), stage="run") from refused
+        raise Refused(refused.reason, hint=refused.hint or HOW_TO_GET.get(driver, ""), stage="run") from refused
     return {
         "outputs": answer["outputs"],
         "timings": timings(answer["session_ms"], answer["first_run_ms"], answer["run_ms"]),

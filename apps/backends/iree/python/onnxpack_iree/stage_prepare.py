@@ -1,7 +1,7 @@
 """Stage `prepare`: from the package's model to MLIR that iree-compile reads. Runs in a process of its own.
 
-Request: model, mlir (where to), input_shapes, free_dimensions, opset. Answer: inputs, outputs, dynamic (what kept open
-dimensions), notes.
+Request: model, mlir (where to), input_shapes, free_dimensions, opset, device (IREE's text of the device to compile for, or
+empty when flags say it). Answer: function, inputs, outputs, dynamic (what to type to close open dimensions), notes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(request: Json) -> Json:
     model = infer_shapes(model, fixed, notes)
     # The name becomes the function's; what the exporter called the graph is nobody's business at run time.
     model.graph.name = FUNCTION
-    import_mlir(model, os.path.dirname(request["model"]), request["mlir"])
+    import_mlir(model, os.path.dirname(request["model"]), request["mlir"], request["device"])
     inputs = graph_inputs(model.graph)
     return {
         "function": FUNCTION,
@@ -145,9 +145,9 @@ def infer_shapes(model: onnx.ModelProto, fixed: bool, notes: list[str]) -> onnx.
         return model
 
 
-def import_mlir(model: onnx.ModelProto, folder: str, path: str) -> None:
+def import_mlir(model: onnx.ModelProto, folder: str, path: str, device: str) -> None:
     from iree.compiler.extras import onnx_importer
-    from iree.compiler.ir import Context
+    from iree.compiler.ir import Attribute, Context
 
     external_data.load(model, folder)
     context = Context()
@@ -158,6 +158,8 @@ def import_mlir(model: onnx.ModelProto, folder: str, path: str) -> None:
         module.verify()
     except Exception as error:  # OnnxImportError, MLIRError, KeyError, AssertionError: whatever met the graph first
         raise Refused(f"IREE's importer: {first_line(error)}", hint=import_hint(error), stage="import") from error
+    if device:
+        module.attributes["hal.device.targets"] = Attribute.parse(f"[{device}]", context)
     with open(path, "wb") as file:
         # Bytecode, not text: text is twice the weights' size in hexadecimal digits.
         module.write_bytecode(file)

@@ -13,6 +13,7 @@ import numpy
 from iree import runtime
 from iree.runtime import array_interop
 
+from . import vulkan
 from .protocol import Failed, Json, Refused
 from .tensors import numpy_name
 
@@ -83,7 +84,11 @@ def open_device(name: str) -> tuple[Any, list[str]]:
         raise Refused(f"no {name} device: {short(error)}", stage="run") from error
     if not devices:
         raise Refused(f"no {name} device: the driver lists none", stage="run")
-    return driver.create_device(devices[0]), [f"device: {devices[0].get('name', name)}"]
+    called = str(devices[0].get("name", name))
+    notes = [f"device: {called}"]
+    if any(word in called.lower() for word in vulkan.SOFTWARE):
+        notes.append("a software driver: right or wrong, but no measure of speed")
+    return driver.create_device(devices[0]), notes
 
 
 def load(device: Any, path: str, function: str) -> tuple[Any, Any]:

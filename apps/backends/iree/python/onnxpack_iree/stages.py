@@ -27,13 +27,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def call(name: str, request: Json, scratch: str, events: Events, hint: str = "") -> Json:
+def call(
+    name: str, request: Json, scratch: str, events: Events, hint: str = "", variables: dict[str, str] | None = None
+) -> Json:
     """Runs a stage and gives its answer; a stage that stopped or died becomes the same Stop here."""
     asked, answered = os.path.join(scratch, f"{name}.request.json"), os.path.join(scratch, f"{name}.answer.json")
     with open(asked, "w", encoding="utf-8") as file:
         json.dump(request, file)
     door = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    finished = child.run([sys.executable, "-I", "-B", door, "stage", name, asked, answered], events)
+    finished = child.run([sys.executable, "-I", "-B", door, "stage", name, asked, answered], events, variables=variables)
     if finished.code != 0 or not os.path.exists(answered):
         last = (finished.output.strip().splitlines() or ["it said nothing"])[-1]
         how = f"was ended by {finished.signal_name}" if finished.code < 0 else f"ended with exit code {finished.code}"

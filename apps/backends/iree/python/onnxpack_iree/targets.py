@@ -42,6 +42,7 @@ class Plan:
     requirements: list[Json] = field(default_factory=list)
     compatibility: dict[str, list[str]] = field(default_factory=dict)
     needs: Json = field(default_factory=dict)  # what `run` must find on the machine
+    portable_vulkan: bool = False  # no GPU named: vulkan.py makes code that suits any
     notes: list[str] = field(default_factory=list)
 
 
@@ -132,6 +133,7 @@ def _gpu(driver: str, backend: str, facts: Json, flags: list[str]) -> Plan:
 def _vulkan(name: str, facts: Json, settings: dict[str, str]) -> Plan:
     chosen = settings.get("vulkan_target")
     out = _gpu("vulkan", "vulkan-spirv", facts, [f"--iree-vulkan-target={chosen}"] if chosen else [])
+    out.portable_vulkan = not chosen
     version = (facts.get("vulkan.version") or ["1.1"])[0]
     out.requirements.append({"feature": "vulkan.version", "version": [f">={version}"]})
     out.compatibility["vulkan.version"] = [version]
