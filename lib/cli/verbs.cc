@@ -6,9 +6,19 @@ namespace onnxpack::cli {
 
 std::span<const Verb> verbs() {
   // Copied on first use: a global list would be filled by code that runs before main().
-  static const std::array<Verb, 10> all = {build_verb,  inspect_verb, select_verb,   extract_verb,
-                                           verify_verb, targets_verb, backends_verb, doctor_verb,
-                                           cache_verb,  version_verb};
+  static const auto all = std::to_array<Verb>({
+      build_verb,
+      inspect_verb,
+      select_verb,
+      extract_verb,
+      verify_verb,
+      targets_verb,
+      backends_verb,
+      doctor_verb,
+      kernels_verb,
+      cache_verb,
+      version_verb,
+  });
   return all;
 }
 

@@ -1,0 +1,129 @@
+#include "onnxpack/kernels/cpu_features.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace onnxpack::kernels {
+namespace {
+
+// One bit per step; an Isa needs the bits of everything it builds on.
+constexpr std::uint32_t bit(Isa isa) {
+  return 1U << static_cast<unsigned>(isa);
+}
+
+struct Row {
+  Isa isa;
+  std::string_view name;
+  std::uint32_t needs;
+};
+
+constexpr std::uint32_t avx2 = bit(Isa::avx2);
+constexpr std::uint32_t avx512 = avx2 | bit(Isa::avx512);
+constexpr std::uint32_t vnni = avx512 | bit(Isa::avx512_vnni);
+
+constexpr std::array<Row, 9> table = {{
+    {Isa::reference, "reference", 0},
+    {Isa::avx2, "avx2", avx2},
+    {Isa::avx_vnni, "avx_vnni", avx2 | bit(Isa::avx_vnni)},
+    {Isa::avx512, "avx512", avx512},
+    {Isa::avx512_vnni, "avx512_vnni", vnni},
+    {Isa::avx512_vbmi, "avx512_vbmi", vnni | bit(Isa::avx512_vbmi)},
+    {Isa::avx512_bf16, "avx512_bf16", avx512 | bit(Isa::avx512_bf16)},
+    {Isa::neon, "neon", bit(Isa::neon)},
+    {Isa::neon_dot, "neon_dot", bit(Isa::neon) | bit(Isa::neon_dot)},
+}};
+
+const Row& row(Isa isa) {
+  return table[static_cast<std::size_t>(isa)];
+}
+
+std::string known_names() {
+  std::string out;
+  for (const Row& row : table) {
+    if (!out.empty()) out += ", ";
+    out += row.name;
+  }
+  return out;
+}
+
+std::uint32_t detected_bits() {
+  std::uint32_t bits = 0;
+#if defined(__x86_64__)
+  // The compiler's run-time asks CPUID and XGETBV, so state that the system does not save is off.
+  const bool has_avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+                        __builtin_cpu_supports("f16c") != 0 && __builtin_cpu_supports("bmi2") != 0;
+  if (!has_avx2) return bits;
+  bits |= bit(Isa::avx2);
+  if (__builtin_cpu_supports("avxvnni") != 0) bits |= bit(Isa::avx_vnni);
+  const bool has_avx512 =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+      __builtin_cpu_supports("avx512cd") != 0;
+  if (!has_avx512) return bits;
+  bits |= bit(Isa::avx512);
+  if (__builtin_cpu_supports("avx512vnni") != 0) bits |= bit(Isa::avx512_vnni);
+  if (__builtin_cpu_supports("avx512vbmi") != 0) bits |= bit(Isa::avx512_vbmi);
+  if (__builtin_cpu_supports("avx512bf16") != 0) bits |= bit(Isa::avx512_bf16);
+#elif defined(__aarch64__)
+  bits |= bit(Isa::neon);
+#if defined(__linux__)
+  constexpr unsigned long asimddp = 1UL << 20U;  // HWCAP_ASIMDDP
+  if ((getauxval(AT_HWCAP) & asimddp) != 0) bits |= bit(Isa::neon_dot);
+#endif
+#endif
+  return bits;
+}
+
+}  // namespace
+
+std::string_view to_string(Isa isa) {
+  return row(isa).name;
+}
+
+std::span<const Isa> all_isas() {
+  static constexpr std::array<Isa, table.size()> isas = [] {
+    std::array<Isa, table.size()> out{};
+    for (std::size_t i = 0; i < table.size(); ++i) out[i] = table[i].isa;
+    return out;
+  }();
+  return isas;
+}
+
+Result<Isa> parse_isa(std::string_view name) {
+  for (const Row& row : table) {
+    if (row.name == name) return row.isa;
+  }
+  return std::unexpected(
+      fmt::format("no kernels are called '{}'; there are: {}", name, known_names()));
+}
+
+CpuFeatures CpuFeatures::detect() {
+  return CpuFeatures(detected_bits());
+}
+CpuFeatures CpuFeatures::only(Isa isa) {
+  return CpuFeatures(row(isa).needs);
+}
+bool CpuFeatures::has(Isa isa) const {
+  return (bits_ & row(isa).needs) == row(isa).needs;
+}
+CpuFeatures intersect(CpuFeatures a, CpuFeatures b) {
+  return CpuFeatures(a.bits_ & b.bits_);
+}
+
+Result<CpuFeatures> choose_features(CpuFeatures machine, std::string_view forced) {
+  if (forced.empty()) return machine;
+  auto isa = parse_isa(forced);
+  if (!isa) return std::unexpected(fmt::format("{}: {}", force_variable, isa.error()));
+  if (!machine.has(*isa)) {
+    return std::unexpected(
+        fmt::format("{}: this machine cannot run {} kernels", force_variable, forced));
+  }
+  return intersect(machine, CpuFeatures::only(*isa));
+}
+
+}  // namespace onnxpack::kernels

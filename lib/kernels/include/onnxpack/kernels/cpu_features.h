@@ -1,0 +1,69 @@
+// What the CPU can do, as a value: kernels are chosen by it, and nothing below asks the machine
+// again.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace onnxpack::kernels {
+
+// This folder uses nothing of ours, so its errors are texts; callers know the kind (style of
+// messages as everywhere).
+template <typename T>
+using Result = std::expected<T, std::string>;
+using Status = std::expected<void, std::string>;
+
+// Instruction sets that kernels are written for. Each names all it needs; there is no order among
+// them, a kernel list has its own.
+enum class Isa : std::uint8_t {
+  reference,    // plain C++, baseline of the architecture
+  avx2,         // AVX2, FMA, F16C, BMI2
+  avx_vnni,     // avx2 and AVX-VNNI
+  avx512,       // avx2 and AVX-512 F, BW, DQ, VL, CD
+  avx512_vnni,  // avx512 and VNNI
+  avx512_vbmi,  // avx512_vnni and VBMI
+  avx512_bf16,  // avx512 and BF16
+  neon,         // aarch64's baseline
+  neon_dot,     // neon and the dot product instructions (sdot, udot)
+};
+
+std::string_view to_string(Isa isa);
+// Errors: names what is known. "reference" is one of them.
+Result<Isa> parse_isa(std::string_view name);
+// All of them, in the order of the enumeration.
+std::span<const Isa> all_isas();
+
+class CpuFeatures {
+ public:
+  // Nothing but the baseline.
+  constexpr CpuFeatures() = default;
+  // The running machine, as CPU and operating system allow (AVX-512 state that the system does not
+  // save does not count).
+  static CpuFeatures detect();
+  // Exactly what `isa` needs.
+  static CpuFeatures only(Isa isa);
+
+  // Whether kernels of `isa` may run.
+  bool has(Isa isa) const;
+  bool operator==(const CpuFeatures&) const = default;
+
+ private:
+  explicit constexpr CpuFeatures(std::uint32_t bits) : bits_(bits) {}
+  std::uint32_t bits_ = 0;
+  friend CpuFeatures intersect(CpuFeatures a, CpuFeatures b);
+};
+
+CpuFeatures intersect(CpuFeatures a, CpuFeatures b);
+
+// The environment variable whose text goes to choose_features().
+inline constexpr const char* force_variable = "ONNXPACK_KERNELS";
+
+// What kernels may use on `machine`, given the value of ONNXPACK_KERNELS ("" when unset: all of
+// it). Otherwise the name of one Isa, and nothing beyond what that needs is used. Errors: an
+// unknown name, or one that `machine` cannot run.
+Result<CpuFeatures> choose_features(CpuFeatures machine, std::string_view forced);
+
+}  // namespace onnxpack::kernels

@@ -1,0 +1,15 @@
+#include "registry.h"
+
+namespace onnxpack::ort_ops {
+
+std::vector<const OrtCustomOp*> all_operators() {
+  std::vector<const OrtCustomOp*> out;
+  for (const OperatorRecords& records : std::vector<OperatorRecords>{
+           // One line per operator.
+       }) {
+    out.insert(out.end(), records.begin(), records.end());
+  }
+  return out;
+}
+
+}  // namespace onnxpack::ort_ops

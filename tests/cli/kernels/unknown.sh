@@ -1,0 +1,1 @@
+ONNXPACK_KERNELS=fast onnx-pack kernels
