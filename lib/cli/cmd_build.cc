@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "documents.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/model/signature.h"
+#include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
 #include "render.h"
 #include "values.h"
@@ -48,12 +50,16 @@ class Build final : public Command {
   Status resolve_targets(Context& context);
   Status apply_settings();
   Status check(Context& context) const;
+  // Nothing where there is nothing to measure.
+  Result<std::optional<package::BenchReport>> bench(Context& context,
+                                                    const package::BuildReport& report) const;
   // The settings that a "TARGET/..." text is about, and the rest of the text.
   std::pair<package::CompileSettings*, std::string> settings_for(const std::string& text);
 
   package::BuildRequest request_;
   bool build_file_ = false;
   bool no_cache_ = false;
+  bool bench_ = false;
   std::vector<std::string> targets_;
   std::vector<std::string> backends_;
   std::vector<std::string> shapes_;
@@ -103,7 +109,8 @@ void Build::declare_inputs(Flags& flags) {
              });
   flags.texts("--backend", "NAME|none",
               "only this backend; may be repeated; none packs the model alone", backends_);
-  flags.on("--dry-run", "say what would be compiled, write nothing", request_.dry_run);
+  flags.on("--dry-run", "say what would be compiled and why, write nothing", request_.dry_run);
+  flags.on("--bench", "measure what runs here, and put the figures into the package", bench_);
 }
 
 void Build::declare_shapes(Flags& flags) {
@@ -224,6 +231,18 @@ Status Build::check(Context& context) const {
   return {};
 }
 
+// With the shapes that the whole build was given, which the variants were compiled for.
+Result<std::optional<package::BenchReport>> Build::bench(Context& context,
+                                                         const package::BuildReport& report) const {
+  bool any =
+      std::ranges::any_of(report.jobs, [](const auto& job) { return !job.variants.empty(); });
+  if (!bench_ || report.package_id.empty() || !any) return std::nullopt;
+  package::BenchRequest request;
+  request.inputs.shapes = request_.settings.input_shapes;
+  ONNXPACK_TRY(auto out, package::bench_into(context.environment(), request_.output, request));
+  return out;
+}
+
 Result<ExitCode> Build::run(Context& context) {
   if (!backends_.empty()) request_.backends = backends_;
   // Before resolve_targets: what needs no backend is said before a host target starts any.
@@ -234,14 +253,21 @@ Result<ExitCode> Build::run(Context& context) {
   if (no_cache_) context.environment().cache.clear();
 
   ONNXPACK_TRY(auto report, package::build(context.environment(), request_));
+  ONNXPACK_TRY(auto figures, bench(context, report));
   context.end_progress();
   ExitCode code = report.lost_targets.empty() ? ExitCode::ok : ExitCode::partial;
   if (context.json()) {
-    context.print(build_document(report, request_.output.string(), code));
+    json::Value document = build_document(report, request_.output.string(), code);
+    if (figures) document["bench"] = bench_document(*figures);
+    context.print(document);
     return code;
   }
   for (const std::string& warning : report.warnings) context.console().warn(warning);
   render_build(context.console(), request_, report);
+  if (figures) {
+    context.out() << '\n';
+    render_bench(context.console(), *figures);
+  }
   if ((code != ExitCode::ok || context.console().verbose()) && !context.log_file().empty()) {
     context.console().note("log: " + context.log_file().string());
   }

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
 #include "documents.h"
+#include "input_flags.h"
 #include "onnxpack/base/text.h"
-#include "onnxpack/model/signature.h"
 #include "onnxpack/package/verify.h"
 #include "render.h"
-#include "values.h"
 #include "verb.h"
 
 namespace onnxpack::cli {
@@ -35,8 +34,6 @@ class Verify final : public Command {
   }
 
  private:
-  void declare_inputs(Flags& flags);
-
   std::filesystem::path package_;
   package::VerifyRequest request_;
 };
@@ -56,40 +53,11 @@ void Verify::declare(Flags& flags) {
                request_.record = file;
                return {};
              });
-  declare_inputs(flags);
+  declare_input_flags(flags, request_.inputs);
   flags.heading("Running");
   flags.number("--runs", "N", "timed runs per variant (default 10)", request_.runs, 1U);
   flags.number("--warmup", "N", "runs before the timed ones (default 2)", request_.warmup);
   flags.number("--threads", "N", "threads of the runtime (default: its own)", request_.threads);
-}
-
-void Verify::declare_inputs(Flags& flags) {
-  package::InputSource& inputs = request_.inputs;
-  flags.heading("Inputs; generated from the signature where none are given");
-  flags.each("--input", "NAME=FILE.npy", "a value of an input; may be repeated",
-             [&inputs](const std::string& text) -> Status {
-               ONNXPACK_TRY(auto pair, parse_pair(text, "NAME=FILE.npy"));
-               inputs.files[pair.first] = pair.second;
-               return {};
-             });
-  flags.each("--test-data", "FOLDER", "an ONNX test_data_set folder; may be repeated",
-             [&inputs](const std::string& folder) -> Status {
-               inputs.test_data_sets.emplace_back(folder);
-               return {};
-             });
-  flags.each("--input-range", "NAME=LO:HI", "bounds of a generated input",
-             [&inputs](const std::string& text) -> Status {
-               ONNXPACK_TRY(auto pair, parse_pair(text, "NAME=LO:HI"));
-               ONNXPACK_TRY(inputs.ranges[pair.first], parse_range(pair.second));
-               return {};
-             });
-  flags.each("--input-shape", "INPUT:1,3,48,192", "the shape of a generated input",
-             [&inputs](const std::string& text) -> Status {
-               ONNXPACK_TRY(auto shape, model::parse_input_shape(text));
-               inputs.shapes[shape.input] = shape.dims;
-               return {};
-             });
-  flags.number("--seed", "N", "of generated inputs (default 1)", inputs.seed);
 }
 
 }  // namespace

@@ -273,6 +273,30 @@ json::Value verify_document(const package::VerifyReport& report) {
   return out;
 }
 
+json::Value bench_document(const package::BenchReport& report) {
+  json::Value out = document("bench");
+  out["ok"] = report.ok;
+  out["device"] = target::to_json(report.device);
+  out["inputs"] = report.inputs_description;
+  out["rounds"] = report.rounds;
+  out["runs"] = report.runs;
+  out["threads"] = report.threads;
+  out["chosen"] = strings(report.chosen);
+  out["variants"] = each(report.lines, [](const package::BenchLine& line) {
+    return json::object({{"component", line.component},
+                         {"variant", line.variant},
+                         {"original", line.variant.empty()},
+                         {"status", package::to_string(line.status)},
+                         {"reason", line.reason},
+                         {"runtime", line.runtime},
+                         {"latency", latency(line.latency)},
+                         {"lowest_ms", line.lowest_ms},
+                         {"highest_ms", line.highest_ms},
+                         {"ratio", line.ratio ? json::Value(*line.ratio) : nullptr}});
+  });
+  return out;
+}
+
 json::Value backends_document(const std::vector<package::BackendInfo>& backends) {
   json::Value out = document("backends");
   out["backends"] = each(backends, [](const package::BackendInfo& backend) {

@@ -9,6 +9,7 @@
 #include "onnxpack/json/value.h"
 #include "onnxpack/manifest/manifest.h"
 #include "onnxpack/package/backends.h"
+#include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
 #include "onnxpack/package/extract.h"
 #include "onnxpack/package/package_file.h"
@@ -28,6 +29,7 @@ json::Value select_document(const package::SlimReport& report, const target::Tar
                             const std::string& output);
 json::Value extract_document(const package::ExtractReport& report, const std::string& output);
 json::Value verify_document(const package::VerifyReport& report);
+json::Value bench_document(const package::BenchReport& report);
 json::Value backends_document(const std::vector<package::BackendInfo>& backends);
 json::Value targets_document(const std::vector<target::Target>& targets);
 

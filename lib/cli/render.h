@@ -9,6 +9,7 @@
 #include "onnxpack/model/check.h"
 #include "onnxpack/model/model_file.h"
 #include "onnxpack/package/backends.h"
+#include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
 #include "onnxpack/package/package_file.h"
 #include "onnxpack/package/slim.h"
@@ -40,9 +41,13 @@ void render_select(const Console& console, const package::PackageFile& package,
 void render_verify(const Console& console, const package::PackageFile& package,
                    const package::VerifyReport& report);
 
+void render_bench(const Console& console, const package::BenchReport& report);
+
 void render_backends(const Console& console, const std::vector<package::BackendInfo>& backends);
 void render_targets(const Console& console, const std::vector<target::Target>& targets);
 
+// "3.52 ms", "1.2 s"; "" for what a runtime does not tell.
+std::string milliseconds(double value);
 // "[?, 3, height, 192]"; "" when the rank is unknown.
 std::string shape_text(const std::optional<std::vector<manifest::Dimension>>& shape);
 std::string shape_text(const std::vector<std::int64_t>& shape);

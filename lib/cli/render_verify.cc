@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 
 #include <fmt/format.h>
 
@@ -33,14 +32,6 @@ Style style_of(CheckStatus status) {
   return status == CheckStatus::passed   ? Style::good
          : status == CheckStatus::failed ? Style::bad
                                          : Style::caution;
-}
-
-// "" for what a runtime does not tell.
-std::string milliseconds(double value) {
-  if (value <= 0) return "";
-  if (value >= 1000)
-    return human_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e6)));
-  return fmt::format("{:.{}f} ms", value, value < 100 ? 2 : 0);
 }
 
 void print_integrity(const Console& console, const package::VerifyReport& report) {

@@ -38,6 +38,7 @@ extern const Verb inspect_verb;
 extern const Verb select_verb;
 extern const Verb extract_verb;
 extern const Verb verify_verb;
+extern const Verb bench_verb;
 extern const Verb targets_verb;
 extern const Verb backends_verb;
 extern const Verb doctor_verb;

@@ -12,6 +12,7 @@ std::span<const Verb> verbs() {
       select_verb,
       extract_verb,
       verify_verb,
+      bench_verb,
       targets_verb,
       backends_verb,
       doctor_verb,

@@ -169,13 +169,13 @@ namespace {
 // each.
 constexpr double slow_ms = 1500;
 
+}  // namespace
+
 bool is_slow(const RunResult& result) {
   // An emulated run may know no first run apart.
   return result.latency &&
          std::max(result.latency->first_run_ms, result.latency->median_ms) > slow_ms;
 }
-
-}  // namespace
 
 // Looks before it measures: repeating a run that takes a minute ten times tells nobody anything.
 // Costs a second session where runs are quick.
@@ -183,19 +183,19 @@ Result<RunResult> Runner::run(const manifest::Component& component,
                               const manifest::Variant* variant,
                               const std::vector<tensor::NamedTensor>& inputs,
                               const RunOptions& options) {
-  ONNXPACK_TRY(RunResult first, run_once(component, variant, inputs, {0, 1, options.threads}));
+  ONNXPACK_TRY(RunResult first, run_exactly(component, variant, inputs, {0, 1, options.threads}));
   if (first.status != RunStatus::ran || options.warmup + options.runs < 2) return first;
   if (is_slow(first)) {
     first.notes.push_back("timed by a single run, since one takes long");
     return first;
   }
-  return run_once(component, variant, inputs, options);
+  return run_exactly(component, variant, inputs, options);
 }
 
-Result<RunResult> Runner::run_once(const manifest::Component& component,
-                                   const manifest::Variant* variant,
-                                   const std::vector<tensor::NamedTensor>& inputs,
-                                   const RunOptions& options) {
+Result<RunResult> Runner::run_exactly(const manifest::Component& component,
+                                      const manifest::Variant* variant,
+                                      const std::vector<tensor::NamedTensor>& inputs,
+                                      const RunOptions& options) {
   std::string name = variant != nullptr ? variant->backend : std::string(reference_backend);
   const InstalledBackend* program = state_->installed.find(name);
   if (program == nullptr) {

@@ -39,6 +39,9 @@ struct RunResult {
   std::vector<std::string> notes;  // "emulated by qemu-aarch64"
 };
 
+// A run so long that repeating it often tells nobody anything.
+bool is_slow(const RunResult& result);
+
 class Runner {
  public:
   // Discovers the backends and makes the scratch folder; materialises a component or a variant when
@@ -53,12 +56,14 @@ class Runner {
   // concerns the variant alone is in the result.
   Result<RunResult> run(const manifest::Component& component, const manifest::Variant* variant,
                         const std::vector<tensor::NamedTensor>& inputs, const RunOptions& options);
+  // The same in one process, without the look at how long a run takes.
+  Result<RunResult> run_exactly(const manifest::Component& component,
+                                const manifest::Variant* variant,
+                                const std::vector<tensor::NamedTensor>& inputs,
+                                const RunOptions& options);
 
  private:
   struct State;
-  Result<RunResult> run_once(const manifest::Component& component, const manifest::Variant* variant,
-                             const std::vector<tensor::NamedTensor>& inputs,
-                             const RunOptions& options);
   explicit Runner(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

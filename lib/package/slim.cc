@@ -8,6 +8,7 @@
 #include "members.h"
 #include "onnxpack/archive/writer.h"
 #include "onnxpack/base/text.h"
+#include "onnxpack/package/annex.h"
 
 namespace onnxpack::package {
 namespace {
@@ -27,6 +28,13 @@ Result<std::vector<ComponentSelection>> rank_components(const manifest::Manifest
     out.push_back({component.name, std::move(selection)});
   }
   return out;
+}
+
+// What the caller knows, and what lies in the package.
+Result<select::Request> with_own_evidence(const PackageFile& package, select::Request request) {
+  ONNXPACK_TRY(auto own, evidence_in(package));
+  std::ranges::move(own, std::back_inserter(request.evidence));
+  return request;
 }
 
 // Variants above the original graph, at most `keep` of each component.
@@ -116,7 +124,8 @@ Result<SlimReport> select_package(const Environment& environment, const PackageF
   const manifest::Manifest& manifest = package.manifest();
   SlimReport report;
   report.package_id = package.id();
-  ONNXPACK_TRY(report.selections, rank_components(manifest, request.selection));
+  ONNXPACK_TRY(auto ranking, with_own_evidence(package, request.selection));
+  ONNXPACK_TRY(report.selections, rank_components(manifest, std::move(ranking)));
   report.kept_original = request.selection.fallback == select::Fallback::keep;
 
   auto variants = kept_variants(manifest, report.selections, request.keep);
@@ -130,6 +139,11 @@ Result<SlimReport> select_package(const Environment& environment, const PackageF
     keep.merge(members_of(manifest, *variant));
   }
   add_chunk_digests(manifest, keep);
+  // Evidence travels along: a device that ranks again goes by the same measurements.
+  for (const auto& member : package.layout().members) {
+    if (member.name.starts_with("evidence/") && package.holds(member.name))
+      keep.insert(member.name);
+  }
 
   for (const auto& member : manifest.members) {
     if (keep.contains(member.name)) {
