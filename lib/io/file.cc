@@ -7,6 +7,7 @@
 
 #include "onnxpack/base/checked.h"
 #include "onnxpack/base/text.h"
+#include "onnxpack/io/safe_path.h"
 
 namespace onnxpack::io {
 
@@ -19,6 +20,13 @@ Result<Bytes> ReadableFile::read(std::uint64_t offset, std::uint64_t size) const
   Bytes out(static_cast<std::size_t>(size));
   ONNXPACK_CHECK(read_at(offset, out));
   return out;
+}
+
+// For file systems without links; the real one does better.
+Result<std::unique_ptr<WritableFile>> FileSystem::create_beneath(const fs::path& root, std::string_view name) {
+  ONNXPACK_TRY(fs::path path, join_beneath(root, name));
+  ONNXPACK_CHECK(make_directories(path.parent_path()));
+  return create(path);
 }
 
 Result<std::string> FileSystem::read_text(const fs::path& path, std::uint64_t limit) {
@@ -67,7 +75,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 Status TemporaryDirectory::publish(const fs::path& to) && {
-  ONNXPACK_CHECK(file_system_->rename(path_, to));
+  ONNXPACK_CHECK(file_system_->publish_directory(path_, to));
   path_.clear();
   return {};
 }

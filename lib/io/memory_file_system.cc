@@ -120,6 +120,16 @@ class MemoryWritableFile final : public WritableFile {
     return {};
   }
   std::uint64_t position() const override { return content_.size(); }
+  Status read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    if (!range_within(offset, out.size(), content_.size())) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: {} bytes at offset {} are needed, {} are written",
+                              printable(path_.string()), out.size(), offset, content_.size()));
+    }
+    std::ranges::copy(ByteView(content_).subspan(static_cast<std::size_t>(offset), out.size()),
+                      out.begin());
+    return {};
+  }
   Status append_from(const ReadableFile& source, std::uint64_t offset,
                      std::uint64_t size) override {
     return for_each_piece(source, offset, size, [&](ByteView piece) { return write(piece); });
@@ -260,6 +270,11 @@ Status MemoryFileSystem::rename(const fs::path& from, const fs::path& to) {
   disk_->files = std::move(files);
   disk_->folders = std::move(folders);
   return {};
+}
+
+bool MemoryFileSystem::same_file(const fs::path& a, const fs::path& b) {
+  std::scoped_lock lock(disk_->mutex);
+  return normal(a) == normal(b) && disk_->files.contains(normal(a));
 }
 
 Result<fs::path> MemoryFileSystem::make_temporary_directory(const fs::path& parent,

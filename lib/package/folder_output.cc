@@ -4,18 +4,15 @@
 
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
-#include "onnxpack/io/safe_path.h"
 
 namespace onnxpack::package {
 namespace {
 
 enum class Durable { no, yes };
 
-Status write_file(io::FileSystem& files, const std::filesystem::path& path,
-                  const io::ReadableFile& source, std::string_view sha256, io::Overwrite overwrite,
-                  Durable durable, const CancelFlag* cancel,
-                  const std::function<void(std::uint64_t)>& progress) {
-  ONNXPACK_TRY(auto file, files.create(path));
+Status write_file(std::unique_ptr<io::WritableFile> file, const io::ReadableFile& source,
+                  std::string_view sha256, io::Overwrite overwrite, Durable durable,
+                  const CancelFlag* cancel, const std::function<void(std::uint64_t)>& progress) {
   crypto::Sha256 hasher;
   std::uint64_t done = 0;
   ONNXPACK_CHECK(io::for_each_piece(source, 0, source.size(), [&](ByteView piece) -> Status {
@@ -49,7 +46,8 @@ Status write_checked(io::FileSystem& files, const std::filesystem::path& path,
                      const io::ReadableFile& source, std::string_view sha256,
                      io::Overwrite overwrite, const CancelFlag* cancel,
                      const std::function<void(std::uint64_t)>& progress) {
-  return write_file(files, path, source, sha256, overwrite, Durable::yes, cancel, progress);
+  ONNXPACK_TRY(auto file, files.create(path));
+  return write_file(std::move(file), source, sha256, overwrite, Durable::yes, cancel, progress);
 }
 
 Result<FolderOutput> FolderOutput::start(io::FileSystem& files, const std::filesystem::path& output,
@@ -74,8 +72,9 @@ Result<FolderOutput> FolderOutput::start(io::FileSystem& files, const std::files
   if (plain.filename() == "." || plain.filename() == "..")
     plain = std::filesystem::absolute(plain).lexically_normal();
   out.output_ = plain;
-  ONNXPACK_TRY(auto beside, io::TemporaryDirectory::create(
-                                files, "." + plain.filename().string() + ".onnxpack-", plain));
+  std::string prefix = "." + plain.filename().string() + ".onnxpack-";
+  files.remove_abandoned(plain.parent_path().empty() ? "." : plain.parent_path(), prefix);
+  ONNXPACK_TRY(auto beside, io::TemporaryDirectory::create(files, prefix, plain));
   out.beside_ = std::move(beside);
   return out;
 }
@@ -84,10 +83,10 @@ Status FolderOutput::write(std::string_view name, const io::ReadableFile& source
                            std::string_view sha256, const CancelFlag* cancel,
                            const std::function<void(std::uint64_t)>& progress) {
   const std::filesystem::path& root = beside_ ? beside_->path() : output_;
-  ONNXPACK_TRY(auto path, io::join_beneath(root, name));
-  ONNXPACK_CHECK(files_->make_directories(path.parent_path()));
-  ONNXPACK_CHECK(
-      write_file(*files_, path, source, sha256, io::Overwrite::yes, Durable::no, cancel, progress));
+  ONNXPACK_TRY(auto file, files_->create_beneath(root, name));
+  // What stands beside is synced as a whole when it gets its name.
+  ONNXPACK_CHECK(write_file(std::move(file), source, sha256, io::Overwrite::yes,
+                            beside_ ? Durable::no : Durable::yes, cancel, progress));
   names_.emplace_back(name);
   return {};
 }

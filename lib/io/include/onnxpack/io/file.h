@@ -45,9 +45,14 @@ class WritableFile {
   // Overwrites bytes already written. Thread safe against other write_at calls on other ranges.
   virtual Status write_at(std::uint64_t offset, ByteView bytes) = 0;
   virtual std::uint64_t position() const = 0;
+  // Fills `out` from bytes already written: for who must look at a file before it gets its name. Errors: corrupt when that
+  // reaches beyond position(), io.
+  virtual Status read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
   // Appends `size` bytes of `source`: reflink or copy_file_range where the file system has them, else a buffered copy.
   virtual Status append_from(const ReadableFile& source, std::uint64_t offset, std::uint64_t size) = 0;
-  // Flushes, syncs file and directory, and gives the file its name in one step. Errors: already_exists (Overwrite::no), io.
+  // Flushes, syncs file and directory, and gives the file its name in one step. Also removes what killed processes left
+  // beside that name. Errors: already_exists (Overwrite::no), io; then the name is as it was, but for Overwrite::yes when the
+  // directory cannot be synced: the new file is then there, perhaps not for good.
   virtual Status publish(Overwrite overwrite) = 0;
   // The same without waiting for the disk: for caches and scratch files.
   virtual Status publish_unsynced(Overwrite overwrite) = 0;
@@ -67,6 +72,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<ReadableFile>> open(const fs::path& path) = 0;
   // Starts a file that will appear at `path`. Errors: not_found (no such folder), io.
   virtual Result<std::unique_ptr<WritableFile>> create(const fs::path& path) = 0;
+  // Starts a file that will appear at root/name; makes the folders between, mode 0755. Whatever stands below `root`
+  // meanwhile, no link below it is followed and nothing outside of it is touched. Errors: corrupt (a name that safe_path.h
+  // refuses), io (a link or a file where the name needs a folder, ...).
+  virtual Result<std::unique_ptr<WritableFile>> create_beneath(const fs::path& root, std::string_view name);
   // Does not follow a final symlink. Errors: not_found, io.
   virtual Result<Entry> status(const fs::path& path) = 0;
   virtual Status make_directories(const fs::path& path) = 0;
@@ -75,6 +84,13 @@ class FileSystem {
   virtual Status remove_all(const fs::path& path) = 0;
   // Renames within one file system. Errors: already_exists when `to` exists and is no empty directory.
   virtual Status rename(const fs::path& from, const fs::path& to) = 0;
+  // The same for a folder that is to stay: syncs all that it holds, gives it the mode of the empty folder that it replaces,
+  // else 0755, renames, syncs the folder above. Errors: as rename; io.
+  virtual Status publish_directory(const fs::path& from, const fs::path& to) { return rename(from, to); }
+  // True when both names lead to one file, by whatever links. False when either does not exist.
+  virtual bool same_file(const fs::path& /*a*/, const fs::path& /*b*/) { return false; }
+  // Removes the folders of make_temporary_directory(parent, prefix) whose process is gone. Best effort.
+  virtual void remove_abandoned(const fs::path& /*parent*/, std::string_view /*prefix*/) {}
   // A new empty folder beside or below `parent`, name starting with `prefix`. The caller removes it.
   virtual Result<fs::path> make_temporary_directory(const fs::path& parent, std::string_view prefix) = 0;
 
@@ -98,7 +114,7 @@ class TemporaryDirectory {
   ~TemporaryDirectory();
 
   const fs::path& path() const { return path_; }
-  // Renames the folder to `to` (which must not exist, or be an empty folder) and lets go of it.
+  // FileSystem::publish_directory to `to` (which must not exist, or be an empty folder); lets go of the folder.
   Status publish(const fs::path& to) &&;
   // Keeps the folder, for a log that a report points at.
   fs::path release() &&;

@@ -27,6 +27,7 @@ class MemoryFileSystem final : public FileSystem {
   Result<std::vector<std::string>> list(const fs::path& directory) override;
   Status remove_all(const fs::path& path) override;
   Status rename(const fs::path& from, const fs::path& to) override;
+  bool same_file(const fs::path& a, const fs::path& b) override;
   Result<fs::path> make_temporary_directory(const fs::path& parent,
                                             std::string_view prefix) override;
 
