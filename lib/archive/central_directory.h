@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "onnxpack/archive/entry.h"
@@ -21,6 +22,10 @@ struct DirectoryPlace {
 // tail_size of them, or all. Everything after the directory has been compared with the canonical
 // form afterwards. Errors: corrupt, unsupported.
 Result<DirectoryPlace> locate_directory(ByteView tail, std::uint64_t file_size);
+
+// How many bytes before the end of `tail`, which ends with an end record, another one starts that has
+// the rest as its comment; nothing when none does. Only within the reach of a comment.
+std::optional<std::uint64_t> find_second_end(ByteView tail);
 
 // Decodes and checks all headers, the names against each other, and that the members tile [0,
 // place.offset). Errors: corrupt, unsupported; the text names the member, or its number where the

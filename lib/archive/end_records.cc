@@ -49,22 +49,13 @@ std::unexpected<Error> no_end_record(ByteView tail, std::uint64_t file_size) {
       fmt::format("no end of an archive in the last {} bytes: the file is cut short", tail.size()));
 }
 
-// Other readers search for the end record backwards over all lengths that a comment may have, and
-// some take the first that fits. One hidden in a member could show them another archive.
 Status check_single_end(ByteView tail) {
-  std::size_t own = tail.size() - end_size;
-  std::optional<std::size_t> found = own;
-  while ((found = find_end_signature(tail, *found))) {
-    std::size_t after = tail.size() - *found - end_size;
-    if (after > max16) return {};
-    if (at<std::uint16_t>(tail, *found + 20) == after) {
-      return corrupt(
-          fmt::format("a second end record, {} bytes before the end of the file, with the rest of "
-                      "the file as its comment",
-                      after + end_size));
-    }
-  }
-  return {};
+  auto second = find_second_end(tail);
+  if (!second) return {};
+  return corrupt(fmt::format(
+      "a second end record, {} bytes before the end of the file, with the rest of the file as its "
+      "comment",
+      *second));
 }
 
 struct EndRecord {
@@ -208,6 +199,18 @@ Status check_place(const EndRecord& end) {
 }
 
 }  // namespace
+
+// Other readers search for the end record backwards over all lengths that a comment may have, and
+// some take the first that fits. One hidden in a member could show them another archive.
+std::optional<std::uint64_t> find_second_end(ByteView tail) {
+  std::optional<std::size_t> found = tail.size() - end_size;
+  while ((found = find_end_signature(tail, *found))) {
+    std::size_t after = tail.size() - *found - end_size;
+    if (after > max16) break;
+    if (at<std::uint16_t>(tail, *found + 20) == after) return after + end_size;
+  }
+  return std::nullopt;
+}
 
 Result<DirectoryPlace> locate_directory(ByteView tail, std::uint64_t file_size) {
   if (tail.size() < end_size) {

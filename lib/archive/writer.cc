@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "central_directory.h"
 #include "layout.h"
 #include "name_set.h"
 #include "onnxpack/archive/limits.h"
@@ -118,6 +119,7 @@ struct ArchiveWriter::State {
   Result<MemberInfo> write_member(Entry entry, std::span<const io::Segment> content,
                                   const AddOptions& options);
   Status write_directory();
+  Status check_single_end() const;
 };
 
 // All that can be refused before anything is written.
@@ -209,6 +211,25 @@ Status ArchiveWriter::State::write_directory() {
   return output.write(out);
 }
 
+// What a reader would refuse is never written. Canonical form leaves no byte free to move such
+// content out of reach.
+Status ArchiveWriter::State::check_single_end() const {
+  constexpr std::uint64_t reach = end_size + max16;
+  std::uint64_t size = output.position();
+  Bytes tail(static_cast<std::size_t>(std::min(size, reach)));
+  ONNXPACK_CHECK(output.read_at(size - tail.size(), tail));
+  auto second = find_second_end(tail);
+  if (!second) return {};
+  auto after = std::ranges::upper_bound(entries, size - *second, {}, &Entry::offset);
+  std::string_view name = after == entries.begin() ? "" : std::prev(after)->name;
+  return fail(
+      ErrorKind::invalid_argument,
+      fmt::format("cannot pack: {} holds bytes that some zip readers would take for the end "
+                  "of the archive, {} bytes before it",
+                  printable(name), *second),
+      "change the file, or put it into an archive of its own that is not stored as it is");
+}
+
 ArchiveWriter::ArchiveWriter(io::WritableFile& output) : state_(std::make_unique<State>(output)) {
   assert(output.position() == 0);
 }
@@ -262,6 +283,7 @@ Status ArchiveWriter::finish() {
     return fail(ErrorKind::invalid_argument, "an archive needs at least one member");
   }
   ONNXPACK_CHECK(state_->fatal(state_->write_directory()));
+  ONNXPACK_CHECK(state_->fatal(state_->check_single_end()));
   state_->stage = State::Stage::finished;
   return {};
 }

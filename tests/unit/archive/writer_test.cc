@@ -51,6 +51,50 @@ TEST_CASE("random archives come back, and the same members make the same bytes")
   }
 }
 
+// A member that holds an end record whose comment is exactly the rest of the file, `shift` bytes
+// off.
+std::vector<Content> forged_end(std::size_t padding, int shift) {
+  Bytes record(22 + padding);
+  auto contents = [&] {
+    return std::vector<Content>{
+        {"a", to_bytes("first")}, {"forged", record}, {"z", to_bytes("{}")}};
+  };
+  std::size_t size = pack(contents())->size();
+  auto reader = open(*pack(contents()));
+  std::size_t comment = size - reader->find("forged")->offset - 22;
+  Bytes end = to_bytes("PK\x05\x06");
+  end.resize(20);
+  append_le(end, static_cast<std::uint16_t>(static_cast<int>(comment) + shift));
+  std::ranges::copy(end, record.begin());
+  return contents();
+}
+
+TEST_CASE("content that forges the end of the archive is refused, whichever way it came in") {
+  for (std::size_t padding : {std::size_t{0}, std::size_t{1000}, std::size_t{60000}}) {
+    CAPTURE(padding);
+    auto refused = pack(forged_end(padding, 0));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind() == ErrorKind::invalid_argument);
+    CHECK(refused.error().message().starts_with("cannot pack: forged holds bytes that some zip"));
+    // One byte off, nobody takes it for the end; and so with another member after it.
+    for (int shift : {-1, 1}) CHECK(pack(forged_end(padding, shift)));
+    auto more = forged_end(padding, 0);
+    more.push_back({"zz", to_bytes("x")});
+    CHECK(pack(more));
+  }
+  io::MemoryFileSystem disk;
+  auto contents = forged_end(500, 0);
+  disk.put("/source", contents[1].bytes);
+  auto source = disk.open("/source");
+  auto output = disk.create("/out");
+  ArchiveWriter writer(**output);
+  REQUIRE(writer.add("a", contents[0].bytes));
+  REQUIRE(
+      writer.add_known("forged", **source, 0, (*source)->size(), crypto::crc32(contents[1].bytes)));
+  REQUIRE(writer.add("z", contents[2].bytes));
+  CHECK_FALSE(writer.finish());
+}
+
 TEST_CASE("a member larger than all buffers of the pipeline") {
   std::vector<Content> contents = {{"big", random_bytes(crypto::chunk_size * 11 + 12345, 3)},
                                    {"small", to_bytes("x")}};

@@ -65,7 +65,8 @@ class ArchiveWriter {
   std::span<const Entry> entries() const;
 
   // Writes the central directory. The file is then complete, and the caller publishes it. Errors:
-  // invalid_argument without members, io.
+  // invalid_argument without members, or when content near the end looks like a second end record to
+  // readers that search backwards for one (ours would refuse it); io.
   Status finish();
   // Gives up; nothing is written.
   void abandon();
