@@ -59,6 +59,15 @@ else()
   _onnxpack_missing(onnxruntime_headers "the onnxruntime backend is not built, run cmake/setup.sh or set OnnxRuntime_ROOT")
 endif()
 
+# The folder of a wheel, below whichever Python it was installed for.
+file(GLOB OpenVino_HINTS "${ONNXPACK_DEPS_DIR}/backends/openvino/lib/python3*/site-packages/openvino")
+find_package(OpenVino)
+if(OpenVino_FOUND)
+  _onnxpack_dependency(openvino "${OpenVino_VERSION}" "${OpenVino_LIBRARY}" TARGETS OpenVino::OpenVino)
+else()
+  _onnxpack_missing(openvino "the openvino backend only says so, run cmake/setup.sh --backend openvino or set OpenVino_ROOT")
+endif()
+
 if(ONNXPACK_TESTS)
   find_package(LibZip)
   if(LibZip_FOUND)

@@ -82,12 +82,12 @@ function(onnxpack_add_library area)
   add_library(onnxpack::${area} ALIAS ${target})
 endfunction()
 
-# onnxpack_add_program(<name> DEPS <area|target>...)
+# onnxpack_add_program(<name> DEPS <area|target>... [SOURCES <file>...])
 #
-# A program of apps/: all *.cc of its folder. The ones below apps/backends/ land in libexec/onnx-pack, where `onnx-pack`
+# A program of apps/: all *.cc of its folder, unless SOURCES says which. The ones below apps/backends/ land in libexec/onnx-pack, where `onnx-pack`
 # looks for them first, in the build tree as in an install.
 function(onnxpack_add_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;SOURCES")
   file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   if(folder MATCHES "^apps/backends/")
     set(layer "apps/backends")
@@ -98,7 +98,10 @@ function(onnxpack_add_program name)
   endif()
   _onnxpack_map_links("${layer}" links ${arg_DEPS})
 
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(sources ${arg_SOURCES})
+  if(NOT sources)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  endif()
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${links} onnxpack_settings onnxpack_warnings deps::fmt)
