@@ -5,6 +5,10 @@ namespace onnxpack::kernels {
 std::vector<std::span<const KernelEntry>> kernel_tables() {
   return {
       flex_attention_entries(),
+      ternary_t5r_entries(),
+      ternary_u2r_entries(),
+      ternary_u2_entries(),
+      ternary_gemm_entries(),
   };
 }
 

@@ -9,6 +9,10 @@
 namespace onnxpack::kernels {
 
 std::span<const KernelEntry> flex_attention_entries();
+std::span<const KernelEntry> ternary_t5r_entries();
+std::span<const KernelEntry> ternary_u2r_entries();
+std::span<const KernelEntry> ternary_u2_entries();
+std::span<const KernelEntry> ternary_gemm_entries();
 
 std::vector<std::span<const KernelEntry>> kernel_tables();
 

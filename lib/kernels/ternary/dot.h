@@ -1,0 +1,107 @@
+// The inner kernels: sums of int8 activations times ternary weights, exact in int32, so equal on
+// every instruction set.
+//
+//   out[(m * blocks + b) * out_rows + row] = sum over columns k of block b of a[m][k] * w[row][k]
+//
+// Row-plane forms (t5r, u2r): rows of all given groups, those beyond N included (their weights are
+// 0). Columns go from 0 to `width` (a multiple of 64, the layout's stride); activations beyond K
+// are 0. u2: `groups` rows of `stride` = K / 4 bytes; activations stand as four planes, plane p of
+// row m at activations + (4 m + p) * plane, holding a[m][4j + p] for j < K / 4 and zeros up to
+// `plane` (K / 4 rounded up to 64); block is a multiple of 256 or there is one block.
+//
+// Nothing is allocated, no byte outside of the given ones is read (prefetches excepted), any weight
+// byte is safe. int32 is enough up to max_columns: eight lanes of fields up to 128 times
+// activations down to -128.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "onnxpack/kernels/kernel_list.h"
+
+namespace onnxpack::kernels::ternary {
+
+inline constexpr std::size_t max_columns = 1'000'000;
+
+struct DotJob {
+  const std::uint8_t* bytes = nullptr;  // first group or row
+  std::size_t stride = 0;               // bytes between groups or rows
+  std::size_t groups = 0;
+  std::size_t width = 0;                     // row-plane forms: columns; u2: plane
+  const std::int8_t* activations = nullptr;  // row-plane forms: [m][width], aligned to 64
+  const std::int32_t* sums = nullptr;        // [m][blocks], of the activations
+  std::size_t m = 0;
+  std::size_t block = 0;  // columns of one sum; row-plane forms: a multiple of 64
+  std::size_t blocks = 1;
+  std::int32_t* out = nullptr;
+  std::size_t out_rows = 0;
+};
+using DotKernel = void (*)(const DotJob&);
+
+struct DotChoice {
+  KernelEntry entry;
+  DotKernel run;
+};
+// Best first, the reference last.
+std::span<const DotChoice> t5r_dots();
+std::span<const DotChoice> u2r_dots();
+std::span<const DotChoice> u2_dots();
+
+void dot_t5r_reference(const DotJob& job);
+void dot_u2r_reference(const DotJob& job);
+void dot_u2_reference(const DotJob& job);
+#if defined(__x86_64__)
+void dot_t5r_avx2(const DotJob& job);
+void dot_u2r_avx2(const DotJob& job);
+void dot_u2_avx2(const DotJob& job);
+void dot_t5r_avxvnni(const DotJob& job);
+void dot_u2r_avxvnni(const DotJob& job);
+void dot_u2_avxvnni(const DotJob& job);
+void dot_t5r_avx512vnni(const DotJob& job);
+void dot_u2r_avx512vnni(const DotJob& job);
+void dot_u2_avx512vnni(const DotJob& job);
+void dot_t5r_avx512vbmi(const DotJob& job);
+#endif
+
+// Prefill: the same sums for many rows of activations, from codes laid out for the dot product
+// instruction.
+//
+// A panel is panel_rows rows of codes as [width / 4][panel_rows][4]. gemm_panel() adds nothing:
+// out[m * panel_rows + row] = sum over columns [0, width) of a[m][k] * c[row][k], codes and not
+// weights, so the caller subtracts the activations' sum.
+inline constexpr std::size_t panel_rows = 80;
+struct PanelJob {
+  const std::uint8_t* panel = nullptr;
+  const std::int8_t* activations = nullptr;  // [m][activation_stride]
+  std::size_t activation_stride = 0;
+  std::size_t width = 0;  // a multiple of 64
+  std::size_t m = 0;
+  std::int32_t* out = nullptr;
+};
+// Rows [80 p, 80 p + 80) of a t5r or u2r matrix; groups that are not there become zeros' code.
+// `groups` may be fewer than fill a panel.
+struct UnpackJob {
+  const std::uint8_t* bytes = nullptr;  // first group of the panel, at its first column
+  std::size_t stride = 0;
+  std::size_t groups = 0;
+  std::size_t width = 0;
+  std::uint8_t* panel = nullptr;
+};
+struct GemmChoice {
+  KernelEntry entry;
+  void (*unpack_t5r)(const UnpackJob&);
+  void (*unpack_u2r)(const UnpackJob&);
+  void (*multiply)(const PanelJob&);
+};
+std::span<const GemmChoice> gemms();
+
+void unpack_t5r_reference(const UnpackJob& job);
+void unpack_u2r_reference(const UnpackJob& job);
+void gemm_reference(const PanelJob& job);
+#if defined(__x86_64__)
+void unpack_t5r_avx512vnni(const UnpackJob& job);
+void unpack_u2r_avx512vnni(const UnpackJob& job);
+void gemm_avx512vnni(const PanelJob& job);
+#endif
+
+}  // namespace onnxpack::kernels::ternary

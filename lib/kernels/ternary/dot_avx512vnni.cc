@@ -1,0 +1,16 @@
+#include "ternary/dot_vnni.h"
+#include "ternary/vector_avx512.h"
+
+namespace onnxpack::kernels::ternary {
+
+void dot_t5r_avx512vnni(const DotJob& job) {
+  row_plane<V512, T5rByMinimum<V512>, 3>(job);
+}
+void dot_u2r_avx512vnni(const DotJob& job) {
+  row_plane<V512, U2r<V512>, 4>(job);
+}
+void dot_u2_avx512vnni(const DotJob& job) {
+  u2_rows_of_all<V512, 4>(job);
+}
+
+}  // namespace onnxpack::kernels::ternary

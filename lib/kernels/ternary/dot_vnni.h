@@ -1,0 +1,193 @@
+// The dot products for instruction sets that multiply unsigned by signed bytes, four at a time,
+// into int32. Included by the files of such sets only, each of which gives its vector as `V`:
+//   V::reg, V::bytes, V::zero(), V::load(p), V::load_part(p, n) (zeros beyond), V::set8(byte),
+//   V::dot(acc, unsigned, signed), V::band, V::min8 (unsigned), V::sub8, V::add32, V::shift<n>
+//   (arithmetic, 32), V::total(acc), V::total4(a, b, c, d, out), V::keep(reg&), V::prefetch(p)
+// Everything is in an unnamed namespace: code of one instruction set must never be the copy that
+// the linker keeps for all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ternary/dot.h"
+
+namespace onnxpack::kernels::ternary {
+namespace {
+
+// Ahead of the stream of weights. 8 KiB was best of 4, 8, 16 and none on Zen 5 (none: 74 to 84 % of
+// the read bandwidth).
+constexpr std::size_t ahead = 8192;
+
+// Fields of two bits are not shifted down: they are 1, 4, 16 and 64 times the code, at most 192 as
+// an unsigned byte, and the sums are shifted instead.
+template <typename V>
+struct Fields {
+  typename V::reg mask[4] = {V::set8(0x03), V::set8(0x0C), V::set8(0x30), V::set8(0xC0)};
+};
+
+// 1 / 3^r modulo 2^32: the sums are multiples of 3^r, so the product is the quotient even where the
+// sum wrapped around.
+constexpr std::uint32_t inverse_of_power[5] = {1, 0xAAAAAAAB, 0x38E38E39, 0x684BDA13, 0x781948B1};
+inline std::int32_t divided(std::int32_t sum, std::uint32_t inverse) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) * inverse);
+}
+
+template <typename V>
+struct U2r {
+  static constexpr std::size_t height = 4;
+  Fields<V> fields;
+  template <std::size_t M>
+  inline void step(typename V::reg w, const typename V::reg* a, typename V::reg (*acc)[5]) const {
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < 4; ++r) {
+      const auto field = V::band(w, fields.mask[r]);
+#pragma GCC unroll 4
+      for (std::size_t m = 0; m < M; ++m) acc[m][r] = V::dot(acc[m][r], field, a[m]);
+    }
+  }
+  static inline void finish(const typename V::reg* acc, std::int32_t sum, std::int32_t* out) {
+    V::total4(acc[0], V::template shift<2>(acc[1]), V::template shift<4>(acc[2]),
+              V::template shift<6>(acc[3]), out);
+    for (std::size_t r = 0; r < 4; ++r) out[r] -= sum;
+  }
+};
+
+// x mod 81 by two subtractions that wrap around and lose the minimum: exact for every byte up to
+// 242. What was taken off is the digit times its power, a legal operand of the dot product, so no
+// digit is ever extracted and the sums are divided instead.
+template <typename V>
+struct T5rByMinimum {
+  static constexpr std::size_t height = 5;
+  typename V::reg twice[4] = {V::set8(162), V::set8(54), V::set8(18), V::set8(6)};
+  typename V::reg once[4] = {V::set8(81), V::set8(27), V::set8(9), V::set8(3)};
+  template <std::size_t M>
+  inline void step(typename V::reg w, const typename V::reg* a, typename V::reg (*acc)[5]) const {
+#pragma GCC unroll 4
+    for (std::size_t r = 4; r > 0; --r) {
+      const auto less = V::min8(w, V::sub8(w, twice[4 - r]));
+      const auto rest = V::min8(less, V::sub8(less, once[4 - r]));
+      const auto field = V::sub8(w, rest);
+#pragma GCC unroll 4
+      for (std::size_t m = 0; m < M; ++m) acc[m][r] = V::dot(acc[m][r], field, a[m]);
+      w = rest;
+    }
+#pragma GCC unroll 4
+    for (std::size_t m = 0; m < M; ++m) acc[m][0] = V::dot(acc[m][0], w, a[m]);
+  }
+  static inline void finish(const typename V::reg* acc, std::int32_t sum, std::int32_t* out) {
+    V::total4(acc[0], acc[1], acc[2], acc[3], out);
+    out[4] = V::total(acc[4]);
+    for (std::size_t r = 0; r < 5; ++r) out[r] = divided(out[r], inverse_of_power[r]) - sum;
+  }
+};
+
+template <typename V, typename Form, std::size_t M>
+inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, std::size_t m) {
+  const std::uint8_t* bytes = job.bytes + g * job.stride;
+  for (std::size_t b = 0; b < job.blocks; ++b) {
+    typename V::reg acc[M][5];
+    for (auto& row : acc)
+      for (auto& one : row) one = V::zero();
+    const std::size_t begin = b * job.block;
+    const std::size_t end = begin + job.block < job.width ? begin + job.block : job.width;
+    for (std::size_t k = begin; k < end; k += V::bytes) {
+      auto w = V::load(bytes + k);
+      V::keep(w);
+      V::prefetch(bytes + k + ahead);
+      typename V::reg a[M];
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < M; ++i) a[i] = V::load(job.activations + (m + i) * job.width + k);
+      form.template step<M>(w, a, acc);
+    }
+    for (std::size_t i = 0; i < M; ++i) {
+      const std::size_t at = (m + i) * job.blocks + b;
+      Form::finish(acc[i], job.sums[at], job.out + at * job.out_rows + g * Form::height);
+    }
+  }
+}
+
+// Tiles of at most Most rows of activations: as many sums as the registers hold. The group is in
+// the first cache for the second tile.
+template <typename V, typename Form, std::size_t Most>
+inline void row_plane(const DotJob& job) {
+  const Form form;
+  for (std::size_t g = 0; g < job.groups; ++g) {
+    std::size_t m = 0;
+    for (; m + Most <= job.m; m += Most) row_plane_tile<V, Form, Most>(job, form, g, m);
+    if constexpr (Most > 2)
+      for (; m + 2 <= job.m; m += 2) row_plane_tile<V, Form, 2>(job, form, g, m);
+    if constexpr (Most > 1)
+      for (; m < job.m; ++m) row_plane_tile<V, Form, 1>(job, form, g, m);
+  }
+}
+
+// One row of u2, columns [4 begin, 4 end). The bytes behind `end` belong to the next row, or to
+// nobody.
+template <typename V, std::size_t M>
+inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, std::size_t m,
+                    std::size_t begin, std::size_t end, typename V::reg* sums) {
+  const std::uint8_t* bytes = job.bytes + n * job.stride;
+  typename V::reg acc[M][4];
+  for (auto& row : acc)
+    for (auto& one : row) one = V::zero();
+  const auto step = [&](typename V::reg w, std::size_t j) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < 4; ++p) {
+      const auto field = V::band(w, fields.mask[p]);
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < M; ++i) {
+        const std::size_t plane = 4 * (m + i) + p;
+        acc[i][p] = V::dot(acc[i][p], field, V::load(job.activations + plane * job.width + j));
+      }
+    }
+  };
+  std::size_t j = begin;
+  for (; j + V::bytes <= end; j += V::bytes) {
+    auto w = V::load(bytes + j);
+    V::keep(w);
+    V::prefetch(bytes + j + ahead);
+    step(w, j);
+  }
+  if (j < end) step(V::load_part(bytes + j, end - j), j);
+  for (std::size_t i = 0; i < M; ++i)
+    sums[i] = V::add32(V::add32(acc[i][0], V::template shift<2>(acc[i][1])),
+                       V::add32(V::template shift<4>(acc[i][2]), V::template shift<6>(acc[i][3])));
+}
+
+template <typename V, std::size_t M>
+inline void u2_rows(const DotJob& job, const Fields<V>& fields, std::size_t n, std::size_t count,
+                    std::size_t m) {
+  for (std::size_t b = 0; b < job.blocks; ++b) {
+    const std::size_t begin = b * job.block / 4;
+    std::size_t end = (b + 1) * job.block / 4;
+    if (end > job.stride) end = job.stride;
+    typename V::reg sums[4][M];
+    for (std::size_t r = 0; r < 4; ++r) {
+      for (auto& one : sums[r]) one = V::zero();
+      if (r < count) u2_tile<V, M>(job, fields, n + r, m, begin, end, sums[r]);
+    }
+    for (std::size_t i = 0; i < M; ++i) {
+      std::int32_t four[4];
+      V::total4(sums[0][i], sums[1][i], sums[2][i], sums[3][i], four);
+      const std::size_t at = (m + i) * job.blocks + b;
+      for (std::size_t r = 0; r < count; ++r)
+        job.out[at * job.out_rows + n + r] = four[r] - job.sums[at];
+    }
+  }
+}
+
+template <typename V, std::size_t Most>
+inline void u2_rows_of_all(const DotJob& job) {
+  const Fields<V> fields;
+  for (std::size_t n = 0; n < job.groups; n += 4) {
+    const std::size_t count = job.groups - n < 4 ? job.groups - n : 4;
+    std::size_t m = 0;
+    for (; m + Most <= job.m; m += Most) u2_rows<V, Most>(job, fields, n, count, m);
+    if constexpr (Most > 1)
+      for (; m < job.m; ++m) u2_rows<V, 1>(job, fields, n, count, m);
+  }
+}
+
+}  // namespace
+}  // namespace onnxpack::kernels::ternary

@@ -1,0 +1,96 @@
+// The tables of contents: each list best first, the reference last.
+#include <array>
+
+#include "common/kernel_tables.h"
+#include "ternary/dot.h"
+
+namespace onnxpack::kernels {
+namespace ternary {
+
+std::span<const DotChoice> t5r_dots() {
+  static constexpr auto choices = std::to_array<DotChoice>({
+#if defined(__x86_64__)
+    {{"ternary_t5r", Isa::avx512_vbmi, "five rows by one table look-up and vpdpbusd"},
+     dot_t5r_avx512vbmi},
+        {{"ternary_t5r", Isa::avx512_vnni, "five rows by wrapping minima and vpdpbusd"},
+         dot_t5r_avx512vnni},
+        {{"ternary_t5r", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_t5r_avxvnni},
+        {{"ternary_t5r", Isa::avx2, "five rows by wrapping minima and vpmaddubsw"}, dot_t5r_avx2},
+#endif
+        {{"ternary_t5r", Isa::reference, "plain loops"}, dot_t5r_reference},
+  });
+  return choices;
+}
+
+std::span<const DotChoice> u2r_dots() {
+  static constexpr auto choices = std::to_array<DotChoice>({
+#if defined(__x86_64__)
+    {{"ternary_u2r", Isa::avx512_vnni, "four rows by masks and vpdpbusd"}, dot_u2r_avx512vnni},
+        {{"ternary_u2r", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_u2r_avxvnni},
+        {{"ternary_u2r", Isa::avx2, "four rows by masks and vpmaddubsw"}, dot_u2r_avx2},
+#endif
+        {{"ternary_u2r", Isa::reference, "plain loops"}, dot_u2r_reference},
+  });
+  return choices;
+}
+
+std::span<const DotChoice> u2_dots() {
+  static constexpr auto choices = std::to_array<DotChoice>({
+#if defined(__x86_64__)
+    {{"ternary_u2", Isa::avx512_vnni, "ONNX's UINT2 order by masks and vpdpbusd"},
+     dot_u2_avx512vnni},
+        {{"ternary_u2", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_u2_avxvnni},
+        {{"ternary_u2", Isa::avx2, "ONNX's UINT2 order by masks and vpmaddubsw"}, dot_u2_avx2},
+#endif
+        {{"ternary_u2", Isa::reference, "plain loops"}, dot_u2_reference},
+  });
+  return choices;
+}
+
+std::span<const GemmChoice> gemms() {
+  static constexpr auto choices = std::to_array<GemmChoice>({
+#if defined(__x86_64__)
+    {{"ternary_gemm", Isa::avx512_vnni, "panels of 80 rows, 5 x 80 sums in registers"},
+     unpack_t5r_avx512vnni,
+     unpack_u2r_avx512vnni,
+     gemm_avx512vnni},
+#endif
+        {{"ternary_gemm", Isa::reference, "plain loops"},
+         unpack_t5r_reference,
+         unpack_u2r_reference,
+         gemm_reference},
+  });
+  return choices;
+}
+
+}  // namespace ternary
+
+namespace {
+
+template <typename Choice>
+std::vector<KernelEntry> entries_of(std::span<const Choice> choices) {
+  std::vector<KernelEntry> out;
+  for (const Choice& choice : choices) out.push_back(choice.entry);
+  return out;
+}
+
+}  // namespace
+
+std::span<const KernelEntry> ternary_t5r_entries() {
+  static const auto entries = entries_of(ternary::t5r_dots());
+  return entries;
+}
+std::span<const KernelEntry> ternary_u2r_entries() {
+  static const auto entries = entries_of(ternary::u2r_dots());
+  return entries;
+}
+std::span<const KernelEntry> ternary_u2_entries() {
+  static const auto entries = entries_of(ternary::u2_dots());
+  return entries;
+}
+std::span<const KernelEntry> ternary_gemm_entries() {
+  static const auto entries = entries_of(ternary::gemms());
+  return entries;
+}
+
+}  // namespace onnxpack::kernels

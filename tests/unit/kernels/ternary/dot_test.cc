@@ -1,0 +1,195 @@
+// Every kernel of every instruction set that this machine has, against the plain one, bit for bit.
+#include "ternary/dot.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "onnxpack/kernels/ternary/format.h"
+#include "support.h"
+
+using namespace onnxpack::kernels;
+using namespace onnxpack::kernels::ternary;
+using onnxpack_test::random_bytes;
+using onnxpack_test::random_trits;
+
+namespace {
+
+// Memory that ends where it says: behind it and before it stand bytes that would show in the sums.
+template <typename T>
+struct Aligned {
+  explicit Aligned(std::size_t count) : storage(count * sizeof(T) + 256, std::uint8_t{0xA5}) {
+    void* p = storage.data();
+    std::size_t space = storage.size();
+    data = static_cast<T*>(std::align(64, count * sizeof(T), p, space));
+  }
+  std::vector<std::uint8_t> storage;
+  T* data;
+};
+
+struct Case {
+  Shape shape;
+  std::size_t m;
+  std::size_t block;  // 0: one
+};
+constexpr Case cases[] = {{{1, 1}, 1, 0},     {{5, 64}, 1, 0},     {{7, 63}, 2, 0},
+                          {{9, 65}, 3, 0},    {{20, 320}, 4, 0},   {{11, 2561}, 5, 0},
+                          {{6, 700}, 1, 256}, {{23, 1100}, 7, 64}, {{5, 6912}, 8, 128},
+                          {{64, 257}, 6, 192}};
+
+// What the sums must be, without any of the library's layouts.
+std::vector<std::int32_t> expected(const Case& c, const std::vector<std::int8_t>& w,
+                                   const std::vector<std::int8_t>& a, std::size_t blocks,
+                                   std::size_t block) {
+  const auto [rows, columns] = c.shape;
+  std::vector<std::int32_t> out(c.m * blocks * rows);
+  for (std::size_t m = 0; m < c.m; ++m)
+    for (std::size_t n = 0; n < rows; ++n)
+      for (std::size_t k = 0; k < columns; ++k)
+        out[(m * blocks + k / block) * rows + n] += w[n * columns + k] * a[m * columns + k];
+  return out;
+}
+
+std::vector<std::int32_t> sums_of(const Case& c, const std::vector<std::int8_t>& a,
+                                  std::size_t blocks, std::size_t block) {
+  std::vector<std::int32_t> sums(c.m * blocks);
+  for (std::size_t m = 0; m < c.m; ++m)
+    for (std::size_t k = 0; k < c.shape.columns; ++k)
+      sums[m * blocks + k / block] += a[m * c.shape.columns + k];
+  return sums;
+}
+
+std::vector<std::int8_t> extreme(std::size_t count, int kind) {
+  if (kind == 0) return random_bytes(count, 77);
+  return std::vector<std::int8_t>(count, kind == 1 ? std::int8_t{-128} : std::int8_t{127});
+}
+
+std::vector<std::int8_t> weights(std::size_t count, int kind) {
+  if (kind == 0) return random_trits(count, 13);
+  return std::vector<std::int8_t>(count, kind == 1 ? std::int8_t{1} : std::int8_t{-1});
+}
+
+void row_plane(Format format, const DotChoice& choice) {
+  const Case c = GENERATE(from_range(cases));
+  const int kind = GENERATE(0, 1, 2);
+  const auto w = weights(c.shape.rows * c.shape.columns, kind);
+  const auto a = extreme(c.m * c.shape.columns, kind);
+  const Layout layout = *layout_of(format, c.shape);
+  Aligned<std::uint8_t> bytes(layout.bytes);
+  REQUIRE(encode(layout, w, {bytes.data, layout.bytes}).has_value());
+  Aligned<std::int8_t> activations(c.m * layout.stride);
+  std::memset(activations.data, 0, c.m * layout.stride);
+  for (std::size_t m = 0; m < c.m; ++m)
+    std::copy_n(a.data() + m * c.shape.columns, c.shape.columns,
+                activations.data + m * layout.stride);
+  const std::size_t block = c.block != 0 ? c.block : layout.stride;
+  const std::size_t blocks = (layout.stride + block - 1) / block;
+  const auto sums = sums_of(c, a, blocks, block);
+  const std::size_t padded = layout.groups * (format == Format::t5r ? 5 : 4);
+  std::vector<std::int32_t> out(c.m * blocks * padded, 0x5A5A5A5A);
+  choice.run({bytes.data, layout.stride, layout.groups, layout.stride, activations.data,
+              sums.data(), c.m, block, blocks, out.data(), padded});
+  const auto wanted = expected(c, w, a, blocks, block);
+  bool equal = true;
+  for (std::size_t i = 0; i < c.m * blocks; ++i)
+    for (std::size_t n = 0; n < padded; ++n)
+      equal &= out[i * padded + n] == (n < c.shape.rows ? wanted[i * c.shape.rows + n] : 0);
+  INFO(choice.entry.operation << " " << to_string(choice.entry.isa) << " N " << c.shape.rows
+                              << " K " << c.shape.columns << " M " << c.m << " block " << c.block);
+  CHECK(equal);
+}
+
+}  // namespace
+
+TEST_CASE("ternary dot: row planes, every instruction set") {
+  const CpuFeatures machine = CpuFeatures::detect();
+  SECTION("t5r") {
+    const auto& choice = GENERATE(from_range(t5r_dots().begin(), t5r_dots().end()));
+    if (machine.has(choice.entry.isa)) row_plane(Format::t5r, choice);
+  }
+  SECTION("u2r") {
+    const auto& choice = GENERATE(from_range(u2r_dots().begin(), u2r_dots().end()));
+    if (machine.has(choice.entry.isa)) row_plane(Format::u2r, choice);
+  }
+}
+
+TEST_CASE("ternary dot: ONNX's order, every instruction set") {
+  const CpuFeatures machine = CpuFeatures::detect();
+  const auto& choice = GENERATE(from_range(u2_dots().begin(), u2_dots().end()));
+  if (!machine.has(choice.entry.isa)) return;
+  const Shape shape = GENERATE(Shape{1, 4}, Shape{5, 124}, Shape{4, 256}, Shape{9, 2560},
+                               Shape{3, 260}, Shape{7, 6912}, Shape{2, 1028});
+  const std::size_t given = GENERATE(0U, 256U, 512U);
+  const int kind = GENERATE(0, 1, 2);
+  const Case c{shape, static_cast<std::size_t>(GENERATE(1, 4, 6)), given};
+  const auto w = weights(shape.rows * shape.columns, kind);
+  const auto a = extreme(c.m * shape.columns, kind);
+  const Layout layout = *layout_of(Format::u2, shape);
+  // Exactly as many bytes as there are: the last row's tail is the end of the memory.
+  auto bytes = std::make_unique<std::uint8_t[]>(layout.bytes);
+  REQUIRE(encode(layout, w, {bytes.get(), layout.bytes}).has_value());
+  const std::size_t plane = (shape.columns / 4 + 63) / 64 * 64;
+  Aligned<std::int8_t> activations(4 * c.m * plane);
+  std::memset(activations.data, 0, 4 * c.m * plane);
+  for (std::size_t m = 0; m < c.m; ++m)
+    for (std::size_t k = 0; k < shape.columns; ++k)
+      activations.data[(4 * m + k % 4) * plane + k / 4] = a[m * shape.columns + k];
+  const std::size_t block = given != 0 ? given : shape.columns;
+  const std::size_t blocks = (shape.columns + block - 1) / block;
+  const auto sums = sums_of(c, a, blocks, block);
+  std::vector<std::int32_t> out(c.m * blocks * shape.rows, 0x5A5A5A5A);
+  choice.run({bytes.get(), layout.stride, shape.rows, plane, activations.data, sums.data(), c.m,
+              block, blocks, out.data(), shape.rows});
+  INFO(to_string(choice.entry.isa)
+       << " N " << shape.rows << " K " << shape.columns << " M " << c.m);
+  CHECK(out == expected(c, w, a, blocks, block));
+}
+
+TEST_CASE("ternary gemm: every instruction set") {
+  const CpuFeatures machine = CpuFeatures::detect();
+  const auto& choice = GENERATE(from_range(gemms().begin(), gemms().end()));
+  if (!machine.has(choice.entry.isa)) return;
+  const Format format = GENERATE(Format::t5r, Format::u2r);
+  const Case c = GENERATE(Case{{80, 64}, 5, 0}, Case{{80, 192}, 8, 0}, Case{{77, 130}, 13, 0},
+                          Case{{3, 65}, 1, 0});
+  const auto w = random_trits(c.shape.rows * c.shape.columns, 13);
+  const auto a = random_bytes(c.m * c.shape.columns, 3);
+  const Layout layout = *layout_of(format, c.shape);
+  std::vector<std::uint8_t> bytes(layout.bytes);
+  REQUIRE(encode(layout, w, bytes).has_value());
+  Aligned<std::uint8_t> panel(panel_rows * layout.stride);
+  const UnpackJob unpack{bytes.data(), layout.stride, layout.groups, layout.stride, panel.data};
+  format == Format::t5r ? choice.unpack_t5r(unpack) : choice.unpack_u2r(unpack);
+  std::vector<std::int8_t> activations(c.m * layout.stride, 0);
+  for (std::size_t m = 0; m < c.m; ++m)
+    std::copy_n(a.data() + m * c.shape.columns, c.shape.columns,
+                activations.data() + m * layout.stride);
+  std::vector<std::int32_t> out(c.m * panel_rows, 0x5A5A5A5A);
+  choice.multiply({panel.data, activations.data(), layout.stride, layout.stride, c.m, out.data()});
+  const auto wanted = expected(c, w, a, 1, layout.stride);
+  const auto sums = sums_of(c, a, 1, layout.stride);
+  bool equal = true;
+  for (std::size_t m = 0; m < c.m; ++m)
+    for (std::size_t n = 0; n < panel_rows; ++n)
+      equal &= out[m * panel_rows + n] - sums[m] ==
+               (n < c.shape.rows ? wanted[m * c.shape.rows + n] : 0);
+  CHECK(equal);
+}
+
+TEST_CASE("ternary dot: any byte is safe") {
+  const CpuFeatures machine = CpuFeatures::detect();
+  for (const auto& list : {t5r_dots(), u2r_dots()})
+    for (const auto& choice : list) {
+      if (!machine.has(choice.entry.isa)) continue;
+      Aligned<std::uint8_t> bytes(256);
+      for (std::size_t i = 0; i < 256; ++i) bytes.data[i] = static_cast<std::uint8_t>(i);
+      Aligned<std::int8_t> activations(256);
+      const std::int32_t sum = 0;
+      std::int32_t out[5];
+      choice.run({bytes.data, 256, 1, 256, activations.data, &sum, 1, 256, 1, out, 5});
+    }
+}
