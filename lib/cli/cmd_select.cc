@@ -53,6 +53,10 @@ void Select::declare(Flags& flags) {
                request_.keep);
   flags.flag("--no-fallback", "drop the original graph",
              [&selection] { selection.fallback = select::Fallback::drop; });
+  flags.on(
+      "--prefer-mapped",
+      "hold the variant in one piece, to be mapped into memory, and the original as extents of it",
+      request_.prefer_mapped);
   flags.heading("How to rank");
   flags.choice<select::Policy>(
       "--policy", "what decides: measurements, or ONNX Runtime's own rule",

@@ -131,6 +131,7 @@ json::Value variant(const package::PackageFile& package, const manifest::Variant
        {"device", variant.device},
        {"precision", variant.precision},
        {"size", variant_size(package.manifest(), variant)},
+       {"stored_size", variant_own_size(package, variant)},
        {"held", holds_variant(package, variant)},
        {"requirements",
         each(variant.requirements, [](const auto& need) { return target::to_json(need); })},
@@ -211,7 +212,8 @@ json::Value package_document(const package::PackageFile& package, const target::
     return json::object({{"name", member.name},
                          {"size", member.size},
                          {"sha256", member.sha256},
-                         {"held", package.holds(member.name)}});
+                         {"held", package.holds(member.name)},
+                         {"stored_size", package.stored_size(member.name)}});
   });
   out["sizes"] = each(size_breakdown(package), [](const SizeLine& line) {
     return json::object({{"part", line.part}, {"size", line.size}, {"held", line.held}});

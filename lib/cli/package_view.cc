@@ -60,6 +60,25 @@ std::uint64_t variant_size(const manifest::Manifest& manifest, const manifest::V
   return out;
 }
 
+std::uint64_t variant_own_size(const package::PackageFile& package,
+                               const manifest::Variant& variant) {
+  std::uint64_t out = 0;
+  for (const std::string& name : members_of(variant)) out += package.stored_size(name);
+  return out;
+}
+
+std::uint64_t original_size(const package::PackageFile& package) {
+  std::uint64_t out = 0;
+  for (const auto& component : package.manifest().components) {
+    out += component.original.size;
+    for (const auto& data : component.external_data) {
+      const manifest::Member* member = package.manifest().find_member(data.member);
+      out += member == nullptr ? 0 : member->size;
+    }
+  }
+  return out;
+}
+
 bool holds_variant(const package::PackageFile& package, const manifest::Variant& variant) {
   return std::ranges::all_of(members_of(variant),
                              [&](const std::string& member) { return package.holds(member); });
@@ -70,14 +89,15 @@ std::vector<SizeLine> size_breakdown(const package::PackageFile& package) {
   std::uint64_t stored = 0;
   for (const manifest::Member& member : package.manifest().members) {
     bool held = package.holds(member.name);
-    if (held) stored += member.size;
+    std::uint64_t size = held ? package.stored_size(member.name) : member.size;
+    if (held) stored += size;
     std::string part = part_of(member.name);
     auto line = std::ranges::find_if(
         out, [&](const SizeLine& known) { return known.part == part && known.held == held; });
     if (line == out.end()) {
-      out.push_back({part, member.size, held});
+      out.push_back({part, size, held});
     } else {
-      line->size += member.size;
+      line->size += size;
     }
   }
   out.push_back(

@@ -97,6 +97,31 @@ std::string coverage_text(const Variant& variant) {
   return fmt::format("{} of {}", coverage.covered_nodes, count(coverage.total_nodes, "node"));
 }
 
+// What this file holds of the variant beyond what other members have as well.
+std::string own_text(const PackageFile& package, const Variant& variant) {
+  return holds_variant(package, variant) ? human_size(variant_own_size(package, variant)) : "";
+}
+
+std::string shared_text(const PackageFile& package, const Variant& variant) {
+  std::uint64_t full = variant_size(package.manifest(), variant);
+  if (!holds_variant(package, variant) || full == 0) return "";
+  std::uint64_t own = std::min(variant_own_size(package, variant), full);
+  return fmt::format("{} %", (full - own) * 100 / full);
+}
+
+// Why a variant costs as much as it does, where that is worth asking.
+std::string own_reason(const PackageFile& package, const Variant& variant) {
+  if (!holds_variant(package, variant)) return "";
+  std::uint64_t own = variant_own_size(package, variant);
+  // A graph without its weights is small and new in every package.
+  if (own * 2 <= variant_size(package.manifest(), variant) || own * 8 <= original_size(package))
+    return "";
+  return fmt::format(
+      "own: {} keeps weights in another form than the model (rearranged, packed or "
+      "converted), or this file is a slim one that holds them in one piece",
+      variant.backend);
+}
+
 std::string needs_text(const Variant& variant) {
   std::vector<std::string> texts;
   for (const auto& requirement : variant.requirements)
@@ -134,14 +159,17 @@ void print_variants(const Console& console, const PackageFile& package,
   console.out() << fmt::format("\n{}\n",
                                console.paint()(Style::bold, count(variants.size(), "variant")));
   Table table({Align::left, Align::left, Align::left, Align::left, Align::left, Align::right,
-               Align::left, Align::left},
-              {"name", "target", "backend", "EP", "precision", "size", "coverage", "fixed shapes"});
+               Align::right, Align::right, Align::left, Align::left},
+              {"name", "target", "backend", "EP", "precision", "size", "shared", "own", "coverage",
+               "fixed shapes"});
   for (const Variant& variant : variants) {
     HostAnswer here = answer_for(variant, host);
     table.add({Cell(variant.name, Style::name), variant.target, variant.backend, variant.ep,
                variant.precision, human_size(variant_size(package.manifest(), variant)),
-               coverage_text(variant), shapes_text(variant)});
+               shared_text(package, variant), own_text(package, variant), coverage_text(variant),
+               shapes_text(variant)});
     if (!holds_variant(package, variant)) table.note("not in this file", Style::caution);
+    if (!own_reason(package, variant).empty()) table.note(own_reason(package, variant));
     table.note("needs " + needs_text(variant));
     if (!variant.compatibility_string.empty())
       table.note("compatibility " + variant.compatibility_string);
@@ -156,8 +184,17 @@ void print_sizes(const Console& console, const PackageFile& package) {
   for (const SizeLine& line : size_breakdown(package)) {
     table.add({line.part, human_size(line.size), line.held ? "" : "not in this file"});
   }
+  // Of a toy model, padding is most of the package.
+  constexpr std::uint64_t least_compared = std::uint64_t{64} << 10;
+  std::uint64_t original = original_size(package);
+  std::string ratio =
+      original < least_compared
+          ? ""
+          : fmt::format("  the file is {:.3f} times the original of {}\n",
+                        static_cast<double>(package.file_size()) / static_cast<double>(original),
+                        human_size(original));
   console.out() << fmt::format("\n{}\n", console.paint()(Style::bold, "sizes"))
-                << table.render(console.paint(), 2);
+                << table.render(console.paint(), 2) << ratio;
 }
 
 // Folders of a tree, built from member names.
@@ -239,6 +276,10 @@ void render_variant(const Console& console, const PackageFile& package, const st
   line("device", variant.device);
   line("precision", variant.precision);
   line("size", human_size(variant_size(package.manifest(), variant)));
+  if (holds_variant(package, variant)) {
+    line("own", fmt::format("{}; {} stand in other members as well", own_text(package, variant),
+                            shared_text(package, variant)));
+  }
   if (!holds_variant(package, variant)) table.add({"", Cell("not in this file", Style::caution)});
   line("coverage", coverage_text(variant));
   line("fixed shapes", shapes_text(variant));

@@ -1,5 +1,6 @@
 // layout.json, version 1: format "onnx-pack/layout", schema_version, members[] {name, storage,
-// size, sha256}.
+// size, sha256, sources}.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -17,6 +18,18 @@ namespace {
 using json::Cursor;
 using target::UnknownFields;
 
+std::string_view to_string(Storage storage) {
+  switch (storage) {
+    case Storage::stored:
+      return "stored";
+    case Storage::extents:
+      return "extents";
+    case Storage::absent:
+      return "absent";
+  }
+  return "absent";
+}
+
 bool is_annex(std::string_view name) {
   return name.starts_with("evidence/") || name.starts_with("signatures/");
 }
@@ -24,9 +37,11 @@ bool is_annex(std::string_view name) {
 Result<Storage> read_storage(const Cursor& cursor, UnknownFields mode) {
   ONNXPACK_TRY(auto field, cursor.at("storage"));
   ONNXPACK_TRY(std::string text, field.string());
-  if (text == "stored") return Storage::stored;
-  if (text == "absent") return Storage::absent;
-  auto error = field.error(fmt::format("expected stored or absent, found \"{}\"", printable(text)));
+  for (Storage storage : {Storage::stored, Storage::extents, Storage::absent}) {
+    if (text == to_string(storage)) return storage;
+  }
+  auto error =
+      field.error(fmt::format("expected stored, extents or absent, found \"{}\"", printable(text)));
   if (mode == UnknownFields::refuse) return std::unexpected(std::move(error));
   // A later minor version may know another way of holding bytes; guessing would read the wrong
   // ones.
@@ -34,9 +49,21 @@ Result<Storage> read_storage(const Cursor& cursor, UnknownFields mode) {
               "a newer onnx-pack made this package: update");
 }
 
+// There where the bytes are held as extents, and only there.
+Result<std::vector<std::string>> read_sources(const Cursor& cursor, Storage storage) {
+  ONNXPACK_TRY(auto out, json::read_optional_array(
+                             cursor, "sources", [](const Cursor& item) { return item.string(); }));
+  bool mapped = storage == Storage::extents;
+  if (mapped == !out.empty()) return out;
+  return std::unexpected(cursor.error(mapped
+                                          ? "a member that is held as extents names its sources"
+                                          : "only a member that is held as extents has sources"));
+}
+
 Result<LayoutMember> read_member(const Cursor& cursor, UnknownFields mode) {
   LayoutMember out;
-  ONNXPACK_TRY(out.unknown, read_unknown(cursor, {"name", "storage", "size", "sha256"}, mode));
+  ONNXPACK_TRY(out.unknown,
+               read_unknown(cursor, {"name", "storage", "size", "sha256", "sources"}, mode));
   ONNXPACK_TRY(auto name, cursor.at("name"));
   ONNXPACK_TRY(out.name, name.string());
   if (auto status = io::check_relative_name(out.name); !status) {
@@ -50,7 +77,58 @@ Result<LayoutMember> read_member(const Cursor& cursor, UnknownFields mode) {
   if (cursor.value().find("sha256") != nullptr) {
     ONNXPACK_TRY(out.sha256, read_digest(cursor, "sha256"));
   }
+  ONNXPACK_TRY(out.sources, read_sources(cursor, out.storage));
   return out;
+}
+
+std::unexpected<Error> bad(std::string text) {
+  return fail(ErrorKind::corrupt, std::move(text));
+}
+
+using Placed = std::map<std::string_view, const LayoutMember*>;
+
+// What the manifest does not know: annexes, and the maps of members that are held as extents.
+Status check_extra(const LayoutMember& member, const Placed& placed) {
+  std::string_view name = member.name;
+  bool is_map = name.starts_with(extents_folder);
+  if (is_map) {
+    auto whose = placed.find(name.substr(extents_folder.size()));
+    if (whose == placed.end() || whose->second->storage != Storage::extents) {
+      return bad(fmt::format("\"{}\" is the extent map of a member that is not held as extents",
+                             printable(name)));
+    }
+  } else if (!is_annex(name)) {
+    return bad(fmt::format("\"{}\" is not in the manifest", printable(name)));
+  }
+  if (!member.size || member.sha256.empty()) {
+    return bad(
+        fmt::format("\"{}\" is not in the manifest, so the layout must give its size and sha256",
+                    printable(name)));
+  }
+  return {};
+}
+
+Status check_extents(const LayoutMember& member, const Placed& placed) {
+  auto is_stored = [&](std::string_view name) {
+    auto found = placed.find(name);
+    return found != placed.end() && found->second->storage == Storage::stored;
+  };
+  if (!is_stored(std::string(extents_folder) + member.name)) {
+    return bad(fmt::format("\"{}\" is held as extents, but its map \"{}{}\" is not stored",
+                           printable(member.name), extents_folder, printable(member.name)));
+  }
+  std::set<std::string_view> seen;
+  for (const std::string& source : member.sources) {
+    if (!seen.insert(source).second) {
+      return bad(fmt::format("\"{}\" names its source \"{}\" twice", printable(member.name),
+                             printable(source)));
+    }
+    if (!is_stored(source)) {
+      return bad(fmt::format("\"{}\" is held as extents of \"{}\", which is not stored",
+                             printable(member.name), printable(source)));
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -60,10 +138,11 @@ std::string emit(const Layout& layout) {
   write_header(out, layout_format, layout.version);
   put_array(out, "members", layout.members, [](const LayoutMember& member) {
     json::Value item =
-        json::object({{"name", member.name},
-                      {"storage", member.storage == Storage::stored ? "stored" : "absent"}});
+        json::object({{"name", member.name}, {"storage", to_string(member.storage)}});
     if (member.size) item["size"] = *member.size;
     put(item, "sha256", member.sha256);
+    if (!member.sources.empty())
+      item["sources"] = json::Array(member.sources.begin(), member.sources.end());
     write_unknown(item, member.unknown);
     return item;
   });
@@ -95,28 +174,29 @@ Result<Layout> parse_layout(std::string_view text) {
   return out;
 }
 
+const LayoutMember* Layout::find(std::string_view name) const {
+  auto found = std::ranges::find(members, name, &LayoutMember::name);
+  return found == members.end() ? nullptr : &*found;
+}
+
 Status check_layout(const Layout& layout, const Manifest& manifest) {
   std::set<std::string_view> described;
   for (const Member& member : manifest.members) described.insert(member.name);
-  std::set<std::string_view> placed;
+  Placed placed;
+  for (const LayoutMember& member : layout.members) placed.emplace(member.name, &member);
   for (const LayoutMember& member : layout.members) {
-    placed.insert(member.name);
-    if (described.contains(member.name)) continue;
-    if (!is_annex(member.name)) {
-      return fail(ErrorKind::corrupt,
-                  fmt::format("\"{}\" is not in the manifest", printable(member.name)));
+    if (!described.contains(member.name)) {
+      ONNXPACK_CHECK(check_extra(member, placed));
+      if (member.storage == Storage::extents) {
+        return bad(fmt::format("\"{}\" is held as extents, but is not in the manifest",
+                               printable(member.name)));
+      }
     }
-    if (!member.size || member.sha256.empty()) {
-      return fail(
-          ErrorKind::corrupt,
-          fmt::format("\"{}\" is not in the manifest, so the layout must give its size and sha256",
-                      printable(member.name)));
-    }
+    if (member.storage == Storage::extents) ONNXPACK_CHECK(check_extents(member, placed));
   }
   for (const Member& member : manifest.members) {
     if (!placed.contains(member.name)) {
-      return fail(
-          ErrorKind::corrupt,
+      return bad(
           fmt::format("\"{}\" is in the manifest, but the layout does not say how it is held",
                       printable(member.name)));
     }

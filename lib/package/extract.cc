@@ -8,6 +8,7 @@
 #include "folder_output.h"
 #include "members.h"
 #include "onnxpack/base/text.h"
+#include "onnxpack/io/segment_file.h"
 #include "onnxpack/model/annotate.h"
 
 namespace onnxpack::package {
@@ -96,13 +97,34 @@ Result<std::vector<Item>> variant_items(const PackageFile& package, const std::s
   return out;
 }
 
+// The layout of the folder that `extract --all` makes: every member is a file of its own there.
+Item folder_layout(const PackageFile& package) {
+  manifest::Layout layout = package.layout();
+  std::erase_if(layout.members, [](const auto& member) {
+    return member.name.starts_with(manifest::extents_folder);
+  });
+  for (auto& member : layout.members) {
+    if (member.storage == manifest::Storage::extents) member.storage = manifest::Storage::stored;
+    member.sources.clear();
+  }
+  auto text = std::make_shared<const std::string>(manifest::emit(layout));
+  return {std::string(layout_name),
+          io::segment_file({as_bytes(*text)}, std::string(layout_name), {text}), ""};
+}
+
 Result<std::vector<Item>> all_items(const PackageFile& package) {
   std::vector<Item> out;
-  for (const auto& entry : package.archive().entries()) {
-    ONNXPACK_TRY(Item item, member_item(package, entry.name, entry.name));
-    if (entry.name == manifest_name) item.sha256 = package.id();
+  for (const auto& member : package.layout().members) {
+    if (!package.holds(member.name) || member.name.starts_with(manifest::extents_folder)) continue;
+    ONNXPACK_TRY(Item item, member_item(package, member.name, member.name));
+    if (item.sha256.empty()) item.sha256 = member.sha256;
     out.push_back(std::move(item));
   }
+  out.push_back(folder_layout(package));
+  ONNXPACK_TRY(Item manifest,
+               member_item(package, std::string(manifest_name), std::string(manifest_name)));
+  manifest.sha256 = package.id();
+  out.push_back(std::move(manifest));
   return out;
 }
 
@@ -182,14 +204,15 @@ namespace {
 Status materialise(const Environment& environment, const PackageFile& package,
                    const std::set<std::string>& members, const std::filesystem::path& root) {
   for (const auto& member : members) {
-    ONNXPACK_TRY(const archive::Entry* entry, package.entry(member));
+    ONNXPACK_TRY(auto content, package.content(member));
     auto path = root / member;
     // A component and a variant that refers to it may both be asked for.
     if (environment.files->exists(path)) continue;
     if (environment.cancel != nullptr) ONNXPACK_CHECK(environment.cancel->check());
     ONNXPACK_CHECK(environment.files->make_directories(path.parent_path()));
     ONNXPACK_TRY(auto file, environment.files->create(path));
-    ONNXPACK_CHECK(file->append_from(package.archive().file(), entry->offset, entry->size));
+    for (const io::FileRange& range : content.ranges)
+      ONNXPACK_CHECK(file->append_from(*range.file, range.offset, range.size));
     ONNXPACK_CHECK(file->publish_unsynced(io::Overwrite::no));
   }
   return {};

@@ -66,10 +66,31 @@ Result<std::string> check_member(const Environment& environment, const PackageFi
   std::string found = hashes.sha256.hex();
   if (found != expected) {
     return fail(ErrorKind::untrusted,
-                fmt::format("SHA-256 is {}, {} says {}", found, manifest_name, expected));
+                fmt::format("SHA-256 is {}, {} says {}", found,
+                            member != nullptr ? manifest_name : layout_name, expected));
   }
   if (member != nullptr) ONNXPACK_CHECK(check_chunks(package, *member, hashes));
   return fmt::format("{}, SHA-256 {}", human_size(entry.size), found.substr(0, 12));
+}
+
+// A member that is held as extents: they must give the bytes that the manifest speaks of.
+Result<std::string> check_mapped(const Environment& environment, const PackageFile& package,
+                                 const manifest::Member& member, VerifyReport& report) {
+  ONNXPACK_TRY(auto content, package.open_member(member.name));
+  auto progress = [&](std::uint64_t done) {
+    environment.watcher->advanced("hash", report.bytes_hashed + done);
+  };
+  ONNXPACK_TRY(auto hashes,
+               crypto::hash_content(*content, 0, content->size(), environment.cancel, progress));
+  report.bytes_hashed += member.size;
+  std::string found = hashes.sha256.hex();
+  if (found != member.sha256) {
+    return fail(ErrorKind::untrusted, fmt::format("its extents give SHA-256 {}, {} says {}", found,
+                                                  manifest_name, member.sha256));
+  }
+  ONNXPACK_CHECK(check_chunks(package, member, hashes));
+  return fmt::format("{}, of which {} here, SHA-256 {}", human_size(member.size),
+                     human_size(package.stored_size(member.name)), found.substr(0, 12));
 }
 
 // Parsing has checked the manifest's form; here what needs a digest.
@@ -97,7 +118,12 @@ Status check_members(const Environment& environment, const PackageFile& package,
                           [&] { return check_member(environment, package, entry, report); }));
   }
   for (const auto& member : package.manifest().members) {
-    if (!package.holds(member.name)) {
+    const manifest::LayoutMember* held = package.held(member.name);
+    if (held != nullptr && held->storage == manifest::Storage::extents) {
+      ONNXPACK_CHECK(record(report, member.name,
+                            [&] { return check_mapped(environment, package, member, report); }));
+    }
+    if (held == nullptr) {
       report.integrity.push_back(
           {member.name, CheckStatus::absent, "not in this package: dropped by select"});
     }

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
+#include "onnxpack/extents/content.h"
+#include "onnxpack/io/segment_file.h"
 
 namespace onnxpack::package {
 namespace {
@@ -48,14 +50,24 @@ Status check_container(const archive::ArchiveReader& archive, const manifest::Ma
                               printable(entry.name), layout_name));
     }
   }
+  for (const auto& name : stored) {
+    if (archive.find(name) == nullptr) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: {} lists it as stored, but the container does not hold it",
+                              printable(name), layout_name));
+    }
+  }
+  for (const auto& member : layout.members) {
+    const archive::Entry* entry = archive.find(member.name);
+    if (entry != nullptr && member.size && entry->size != *member.size) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}: {} bytes in the container, {} in {}", printable(member.name),
+                              entry->size, *member.size, layout_name));
+    }
+  }
   for (const auto& member : manifest.members) {
     if (!stored.contains(member.name)) continue;
     const archive::Entry* entry = archive.find(member.name);
-    if (entry == nullptr) {
-      return fail(ErrorKind::corrupt,
-                  fmt::format("{}: {} lists it as stored, but the container does not hold it",
-                              printable(member.name), layout_name));
-    }
     if (entry->size != member.size) {
       return fail(ErrorKind::corrupt,
                   fmt::format("{}: {} bytes in the container, {} in {}", printable(member.name),
@@ -87,28 +99,107 @@ Result<PackageFile> PackageFile::open(io::FileSystem& files, const std::filesyst
   return in(read(), printable(path.string()));
 }
 
+const manifest::LayoutMember* PackageFile::held(std::string_view member) const {
+  const manifest::LayoutMember* found = layout_.find(member);
+  return found == nullptr || found->storage == manifest::Storage::absent ? nullptr : found;
+}
+
 bool PackageFile::holds(std::string_view member) const {
-  return archive_.find(member) != nullptr;
+  return held(member) != nullptr || member == manifest_name || member == layout_name;
 }
 
 Result<const archive::Entry*> PackageFile::entry(std::string_view member) const {
   if (const archive::Entry* found = archive_.find(member)) return found;
-  if (manifest_.find_member(member) != nullptr) {
-    return fail(
-        ErrorKind::not_found,
-        fmt::format("{}: {}: this package was slimmed and no longer holds this member",
-                    printable(path_.string()), printable(member)),
-        fmt::format("take it from the full package with the same id ({})", id_.substr(0, 12)));
+  if (manifest_.find_member(member) == nullptr) {
+    return fail(ErrorKind::not_found,
+                fmt::format("{}: no member {}", printable(path_.string()), printable(member)));
   }
-  return fail(ErrorKind::not_found,
-              fmt::format("{}: no member {}", printable(path_.string()), printable(member)));
+  if (held(member) != nullptr) {
+    return fail(ErrorKind::not_found,
+                fmt::format("{}: {}: this package holds it as extents of other members",
+                            printable(path_.string()), printable(member)));
+  }
+  return fail(
+      ErrorKind::not_found,
+      fmt::format("{}: {}: this package was slimmed and no longer holds this member",
+                  printable(path_.string()), printable(member)),
+      fmt::format("take it from the full package with the same id ({})", id_.substr(0, 12)));
+}
+
+std::uint64_t PackageFile::Mapping::place(const extents::Extent& extent) const {
+  if (extent.source != extents::residual_source)
+    return sources[extent.source - 1]->offset + extent.offset;
+  return map->offset + extents::map_size(extents.size()) + extent.offset;
+}
+
+Result<PackageFile::Mapping> PackageFile::mapping(std::string_view member) const {
+  const manifest::LayoutMember& how = *held(member);
+  Mapping out;
+  std::vector<std::uint64_t> sizes;
+  auto read = [&]() -> Status {
+    std::string map_name = std::string(manifest::extents_folder) + std::string(member);
+    ONNXPACK_TRY(out.map, entry(map_name));
+    for (const std::string& source : how.sources) {
+      ONNXPACK_TRY(const archive::Entry* found, entry(source));
+      ONNXPACK_CHECK(archive_.check_local_header(*found));
+      out.sources.push_back(found);
+      sizes.push_back(found->size);
+    }
+    ONNXPACK_TRY(auto file, archive_.open_entry(*out.map));
+    ONNXPACK_TRY(out.extents,
+                 in(extents::parse(*file, manifest_.find_member(member)->size, sizes),
+                    fmt::format("{}: {}", printable(path_.string()), printable(map_name))));
+    return {};
+  };
+  ONNXPACK_CHECK(read());
+  return out;
+}
+
+Result<PackageFile::Content> PackageFile::content(std::string_view member) const {
+  const manifest::LayoutMember* how = held(member);
+  Content out;
+  out.files.push_back(file_);
+  if (how == nullptr || how->storage == manifest::Storage::stored) {
+    ONNXPACK_TRY(const archive::Entry* found, entry(member));
+    ONNXPACK_CHECK(archive_.check_local_header(*found));
+    out.ranges.push_back({file_.get(), found->offset, found->size});
+    return out;
+  }
+  ONNXPACK_TRY(Mapping mapping, this->mapping(member));
+  out.ranges.reserve(mapping.extents.size());
+  for (const extents::Extent& extent : mapping.extents) {
+    if (extent.transformation == extents::Transformation::copy) {
+      out.ranges.push_back({file_.get(), mapping.place(extent), extent.size});
+      continue;
+    }
+    out.files.push_back(extents::transposed(*file_, mapping.place(extent),
+                                            extents::matrix_of(extent.size, extent.parameters)));
+    out.ranges.push_back({out.files.back().get(), 0, extent.size});
+  }
+  return out;
 }
 
 Result<std::shared_ptr<const io::ReadableFile>> PackageFile::open_member(
     std::string_view member) const {
+  const manifest::LayoutMember* how = held(member);
+  if (how != nullptr && how->storage == manifest::Storage::extents) {
+    ONNXPACK_TRY(Content content, this->content(member));
+    return io::segment_file({content.ranges.begin(), content.ranges.end()}, std::string(member),
+                            {content.files.begin(), content.files.end()});
+  }
   ONNXPACK_TRY(const archive::Entry* found, entry(member));
   return in(archive_.open_entry(*found),
             fmt::format("{}: {}", printable(path_.string()), printable(member)));
+}
+
+std::uint64_t PackageFile::stored_size(std::string_view member) const {
+  const manifest::LayoutMember* how = held(member);
+  if (how == nullptr) return 0;
+  const archive::Entry* found =
+      how->storage == manifest::Storage::stored
+          ? archive_.find(member)
+          : archive_.find(std::string(manifest::extents_folder) + std::string(member));
+  return found == nullptr ? 0 : found->size;
 }
 
 Result<Bytes> PackageFile::read_member(std::string_view member, std::uint64_t limit) const {

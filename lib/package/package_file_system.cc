@@ -34,13 +34,15 @@ class PackageFileSystem final : public io::FileSystem {
     return std::make_unique<MemberFile>(std::move(member), path);
   }
   Result<io::Entry> status(const io::fs::path& path) override {
-    if (const auto* entry = package_->archive().find(name(path)))
-      return io::Entry{io::EntryType::file, entry->size};
+    const manifest::Member* member = package_->manifest().find_member(name(path));
+    if (member != nullptr && package_->holds(member->name))
+      return io::Entry{io::EntryType::file, member->size};
     std::string folder = name(path);
     if (folder.empty()) return io::Entry{io::EntryType::directory, 0};
     folder += '/';
-    for (const auto& entry : package_->archive().entries()) {
-      if (entry.name.starts_with(folder)) return io::Entry{io::EntryType::directory, 0};
+    for (const auto& other : package_->manifest().members) {
+      if (other.name.starts_with(folder) && package_->holds(other.name))
+        return io::Entry{io::EntryType::directory, 0};
     }
     return fail(ErrorKind::not_found,
                 fmt::format("{}: no member {}", printable(package_->path().string()),
@@ -50,9 +52,9 @@ class PackageFileSystem final : public io::FileSystem {
     std::string prefix = name(directory);
     if (!prefix.empty()) prefix += '/';
     std::set<std::string> out;
-    for (const auto& entry : package_->archive().entries()) {
-      if (!entry.name.starts_with(prefix)) continue;
-      std::string rest = entry.name.substr(prefix.size());
+    for (const auto& member : package_->manifest().members) {
+      if (!member.name.starts_with(prefix) || !package_->holds(member.name)) continue;
+      std::string rest = member.name.substr(prefix.size());
       out.insert(rest.substr(0, rest.find('/')));
     }
     return std::vector<std::string>(out.begin(), out.end());

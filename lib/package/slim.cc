@@ -5,10 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "member_writer.h"
 #include "members.h"
 #include "onnxpack/archive/writer.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/package/annex.h"
+#include "slim_plan.h"
 
 namespace onnxpack::package {
 namespace {
@@ -55,66 +57,157 @@ std::vector<const manifest::Variant*> kept_variants(
   return out;
 }
 
-Status copy_members(const Environment& environment, const PackageFile& package,
-                    const std::set<std::string>& keep, archive::ArchiveWriter& writer,
-                    bool verify) {
-  std::uint64_t total = 0;
-  for (const auto& entry : package.archive().entries())
-    total += keep.contains(entry.name) ? entry.size : 0;
-  std::uint64_t done = 0;
-  environment.watcher->started("copy", total);
-  for (const auto& entry : package.archive().entries()) {
-    if (!keep.contains(entry.name)) continue;
-    archive::AddOptions options{environment.cancel, [&](std::uint64_t now) {
-                                  environment.watcher->advanced("copy", done + now);
-                                }};
-    const auto& source = package.archive().file();
-    ONNXPACK_CHECK(package.archive().check_local_header(entry));
-    if (verify) {
-      ONNXPACK_TRY(auto added, writer.add(entry.name, source, entry.offset, entry.size, options));
-      const manifest::Member* member = package.manifest().find_member(entry.name);
-      if (member != nullptr && added.hashes.sha256.hex() != member->sha256) {
-        return fail(ErrorKind::untrusted,
-                    fmt::format("{}: SHA-256 is {}, {} says {}", printable(entry.name),
-                                added.hashes.sha256.hex(), manifest_name, member->sha256));
-      }
+// Writes the members of a slim package as planned, and its layout.
+class SlimWriter {
+ public:
+  SlimWriter(const Environment& environment, const PackageFile& package, bool verify,
+             io::WritableFile& output)
+      : environment_(environment), package_(package), verify_(verify), archive_(output) {}
+
+  Status run(const SlimPlan& plan) {
+    layout_.version = package_.layout().version;
+    layout_.unknown = package_.layout().unknown;
+    environment_.watcher->started("copy", package_.file_size());
+    for (const SlimMember& member : plan.members)
+      ONNXPACK_CHECK(in(write(member), printable(package_.path().string())));
+    environment_.watcher->finished("copy", human_size(done_));
+    ONNXPACK_CHECK(archive_.add(layout_name, as_bytes(manifest::emit(layout_))));
+    ONNXPACK_CHECK(archive_.add(manifest_name, as_bytes(package_.manifest_text())));
+    return archive_.finish();
+  }
+  void abandon() { archive_.abandon(); }
+
+ private:
+  using How = SlimMember::How;
+
+  Status write(const SlimMember& member) {
+    const manifest::LayoutMember& before = *package_.layout().find(member.name);
+    manifest::LayoutMember now = before;
+    now.sources.clear();
+    switch (member.how) {
+      case How::absent:
+        now.storage = manifest::Storage::absent;
+        layout_.members.push_back(std::move(now));
+        return {};
+      case How::copied:
+        return copy(before);
+      case How::whole:
+        now.storage = manifest::Storage::stored;
+        layout_.members.push_back(std::move(now));
+        return write_whole(member.name);
+      case How::mapped:
+        now.storage = manifest::Storage::extents;
+        now.sources = member.sources;
+        layout_.members.push_back(std::move(now));
+        return write_map(member);
+    }
+    return {};
+  }
+
+  Status copy(const manifest::LayoutMember& held) {
+    layout_.members.push_back(held);
+    if (held.storage == manifest::Storage::stored) return copy_entry(held.name);
+    std::string map = std::string(manifest::extents_folder) + held.name;
+    layout_.members.push_back(*package_.layout().find(map));
+    return copy_entry(map);
+  }
+
+  Status copy_entry(const std::string& name) {
+    ONNXPACK_TRY(const archive::Entry* entry, package_.entry(name));
+    const auto& source = package_.archive().file();
+    ONNXPACK_CHECK(package_.archive().check_local_header(*entry));
+    if (verify_) {
+      ONNXPACK_TRY(auto added, archive_.add(name, source, entry->offset, entry->size, options()));
+      ONNXPACK_CHECK(check_digest(name, added.hashes));
     } else {
       ONNXPACK_CHECK(
-          writer.add_known(entry.name, source, entry.offset, entry.size, entry.crc32, options));
+          archive_.add_known(name, source, entry->offset, entry->size, entry->crc32, options()));
     }
-    done += entry.size;
+    done_ += entry->size;
+    return {};
   }
-  environment.watcher->finished("copy", human_size(done));
-  return {};
-}
+
+  Status check_digest(const std::string& name, const crypto::ContentHashes& hashes) const {
+    const manifest::Member* member = package_.manifest().find_member(name);
+    std::string_view expected =
+        member != nullptr ? member->sha256 : package_.layout().find(name)->sha256;
+    if (hashes.sha256.hex() == expected) return {};
+    return fail(ErrorKind::untrusted,
+                fmt::format("{}: SHA-256 is {}, {} says {}", printable(name), hashes.sha256.hex(),
+                            member != nullptr ? manifest_name : layout_name, expected));
+  }
+
+  Status write_whole(const std::string& name) {
+    ONNXPACK_TRY(auto content, package_.content(name));
+    std::vector<io::Segment> segments(content.ranges.begin(), content.ranges.end());
+    ONNXPACK_TRY(auto added, archive_.add(name, segments, options()));
+    done_ += added.hashes.size;
+    // Its bytes pass by anyway, so they are checked whether asked to or not.
+    return check_digest(name, added.hashes);
+  }
+
+  Status write_map(const SlimMember& member) {
+    ONNXPACK_TRY(auto whole, package_.open_member(member.name));
+    MapContent content = map_content(member.extents, *whole);
+    std::string name = std::string(manifest::extents_folder) + member.name;
+    ONNXPACK_TRY(auto added, archive_.add(name, content.segments, options()));
+    done_ += added.hashes.size;
+    layout_.members.push_back({.name = name,
+                               .storage = manifest::Storage::stored,
+                               .size = added.hashes.size,
+                               .sha256 = added.hashes.sha256.hex()});
+    return {};
+  }
+
+  archive::AddOptions options() {
+    return {environment_.cancel,
+            [this](std::uint64_t now) { environment_.watcher->advanced("copy", done_ + now); }};
+  }
+
+  const Environment& environment_;
+  const PackageFile& package_;
+  bool verify_;
+  archive::ArchiveWriter archive_;
+  manifest::Layout layout_;
+  std::uint64_t done_ = 0;
+};
 
 Status write_slim(const Environment& environment, const PackageFile& package,
-                  const SlimRequest& request, const std::set<std::string>& keep,
-                  SlimReport& report) {
+                  const SlimRequest& request, const SlimPlan& plan, SlimReport& report) {
   if (request.overwrite == io::Overwrite::no && environment.files->exists(request.output)) {
     return fail(ErrorKind::already_exists,
                 fmt::format("{} exists", printable(request.output.string())),
                 "use --force to replace it, or choose another name with -o");
   }
   ONNXPACK_TRY(auto output, environment.files->create(request.output));
-  archive::ArchiveWriter writer(*output);
-  auto write = [&]() -> Status {
-    ONNXPACK_CHECK(in(copy_members(environment, package, keep, writer, request.verify),
-                      printable(package.path().string())));
-    manifest::Layout layout = package.layout();
-    for (auto& member : layout.members) {
-      if (!keep.contains(member.name)) member.storage = manifest::Storage::absent;
-    }
-    ONNXPACK_CHECK(writer.add(layout_name, as_bytes(manifest::emit(layout))));
-    ONNXPACK_CHECK(writer.add(manifest_name, as_bytes(package.manifest_text())));
-    return writer.finish();
-  };
-  if (auto written = write(); !written) {
+  SlimWriter writer(environment, package, request.verify, *output);
+  if (auto written = writer.run(plan); !written) {
     writer.abandon();
     return written;
   }
   report.package_size = output->position();
   return output->publish(request.overwrite);
+}
+
+// The members of the variants that shall stand in one piece, mappable: those of the best one of
+// each component.
+std::set<std::string> contiguous_members(const manifest::Manifest& manifest,
+                                         const std::vector<const manifest::Variant*>& variants) {
+  std::set<std::string> out;
+  std::set<std::string> served;
+  for (const manifest::Variant* variant : variants) {
+    if (!served.insert(variant->component).second) continue;
+    for (const auto& partition : variant->partitions) {
+      for (const auto& blob : partition.blobs) out.insert(blob.member);
+    }
+  }
+  for (const auto& variant : variants) {
+    // What a blob reads by offset must be there as a file.
+    for (const auto& member : variant->references) {
+      if (manifest.find_member(member) != nullptr) out.insert(member);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -139,22 +232,28 @@ Result<SlimReport> select_package(const Environment& environment, const PackageF
     keep.merge(members_of(manifest, *variant));
   }
   add_chunk_digests(manifest, keep);
-  // Evidence travels along: a device that ranks again goes by the same measurements.
+  // Evidence travels along: a device that ranks again goes by the same measurements. Signatures
+  // speak of the manifest, which stays.
   for (const auto& member : package.layout().members) {
-    if (member.name.starts_with("evidence/") && package.holds(member.name))
+    if ((member.name.starts_with("evidence/") || member.name.starts_with("signatures/")) &&
+        package.holds(member.name))
       keep.insert(member.name);
   }
 
   for (const auto& member : manifest.members) {
     if (keep.contains(member.name)) {
-      ONNXPACK_CHECK(package.entry(member.name));
+      if (!package.holds(member.name)) ONNXPACK_CHECK(package.entry(member.name));
       report.kept_bytes += member.size;
     } else if (package.holds(member.name)) {
       report.dropped_members.push_back(member.name);
       report.dropped_bytes += member.size;
     }
   }
-  if (!request.dry_run) ONNXPACK_CHECK(write_slim(environment, package, request, keep, report));
+  if (request.dry_run) return report;
+  std::set<std::string> contiguous;
+  if (request.prefer_mapped) contiguous = contiguous_members(manifest, variants);
+  ONNXPACK_TRY(SlimPlan plan, plan_slim(package, keep, contiguous));
+  ONNXPACK_CHECK(write_slim(environment, package, request, plan, report));
   return report;
 }
 

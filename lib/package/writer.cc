@@ -4,69 +4,18 @@
 #include "writer.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 #include <fmt/format.h>
 
-#include "onnxpack/archive/writer.h"
+#include "member_writer.h"
 #include "onnxpack/base/text.h"
-#include "onnxpack/crypto/digest.h"
 #include "onnxpack/model/scope_table.h"
 #include "onnxpack/package/package_file.h"
 
 namespace onnxpack::package {
 namespace {
-
-class Writer {
- public:
-  Writer(const Environment& environment, io::WritableFile& output)
-      : environment_(environment), archive_(output) {}
-
-  archive::ArchiveWriter& archive() { return archive_; }
-  std::vector<manifest::Member> take_members() { return std::move(members_); }
-
-  Status add(const std::string& name, std::span<const io::Segment> content) {
-    ONNXPACK_TRY(auto added, archive_.add(name, content, options()));
-    note(name, std::move(added));
-    return {};
-  }
-  Status add_file(const std::string& name, const io::ReadableFile& file) {
-    ONNXPACK_TRY(auto added, archive_.add(name, file, 0, file.size(), options()));
-    note(name, std::move(added));
-    return {};
-  }
-  const manifest::Member& last() const { return members_.back(); }
-
-  // The 4 MiB chunk digests of every member of more than one chunk.
-  Status add_digest_lists() {
-    for (std::size_t i = 0, count = members_.size(); i < count; ++i) {
-      auto chunks = chunks_.find(members_[i].name);
-      if (chunks == chunks_.end()) continue;
-      std::string name = fmt::format("digests/{}.sha256", members_[i].name);
-      ONNXPACK_TRY(auto added, archive_.add(name, crypto::pack_digests(chunks->second)));
-      members_[i].chunk_digests = name;
-      members_.push_back({name, added.hashes.size, added.hashes.sha256.hex(), "", {}});
-    }
-    return {};
-  }
-
- private:
-  archive::AddOptions options() {
-    return {environment_.cancel,
-            [this](std::uint64_t now) { environment_.watcher->advanced("write", done_ + now); }};
-  }
-  void note(const std::string& name, archive::MemberInfo added) {
-    done_ += added.hashes.size;
-    members_.push_back({name, added.hashes.size, added.hashes.sha256.hex(), "", {}});
-    if (added.hashes.chunks.size() > 1) chunks_.emplace(name, std::move(added.hashes.chunks));
-  }
-
-  const Environment& environment_;
-  archive::ArchiveWriter archive_;
-  std::vector<manifest::Member> members_;
-  std::map<std::string, std::vector<crypto::Digest>> chunks_;
-  std::uint64_t done_ = 0;
-};
 
 // What model.onnx says of its scopes: for each, the variants that cover it with their compatibility
 // hashes and blob digests.
@@ -92,9 +41,51 @@ std::vector<model::TableScope> scope_table(const manifest::Component& component,
   return out;
 }
 
-Status write_component(Writer& writer, const PreparedComponent& component,
+// A weight of two dimensions; others are not looked for transposed.
+extents::Matrix as_matrix(const model::Constant& constant) {
+  if (constant.dims.size() != 2 || constant.dims[0] < 2 || constant.dims[1] < 2) return {};
+  auto rows = static_cast<std::uint64_t>(constant.dims[0]);
+  auto columns = static_cast<std::uint64_t>(constant.dims[1]);
+  std::uint64_t element = constant.size / rows / columns;
+  bool plain = element * rows * columns == constant.size && std::has_single_bit(element) &&
+               element <= 8;  // no packed ones of half a byte
+  return plain ? extents::Matrix{element, rows, columns} : extents::Matrix{};
+}
+
+// The tensors of each file of the component, where they stand in the packaged one: [0] is the
+// model, then the external files.
+std::vector<std::vector<extents::Range>> constant_ranges(const PreparedComponent& component) {
+  std::vector<std::vector<extents::Range>> out(1 + component.model.external_files().size());
+  for (const auto& constant : component.model.constants()) {
+    if (constant.size == 0) continue;
+    extents::Matrix matrix = as_matrix(constant);
+    if (const auto* here = std::get_if<model::InlineData>(&constant.data)) {
+      out[0].push_back(
+          {component.annotated.annotated_offset(here->range.offset), here->range.size, matrix});
+    } else if (const auto* there = std::get_if<model::ExternalData>(&constant.data)) {
+      out[1 + there->file].push_back({there->range.offset, there->range.size, matrix});
+    }
+  }
+  return out;
+}
+
+// Blobs may refer to the bytes of constants.
+Status add_sources(MemberWriter& writer, const PreparedComponent& component, model::Splice splice) {
+  auto ranges = constant_ranges(component);
+  ONNXPACK_CHECK(writer.add_source(
+      component.description.model,
+      model::splice_view(component.model.shared_file(), std::move(splice)), ranges[0]));
+  for (std::size_t i = 0; i < component.description.external_data.size(); ++i) {
+    ONNXPACK_TRY(auto file, component.model.open_external(i));
+    ONNXPACK_CHECK(writer.add_source(component.description.external_data[i].member, std::move(file),
+                                     ranges[1 + i]));
+  }
+  return {};
+}
+
+Status write_component(MemberWriter& writer, const PreparedComponent& component,
                        const manifest::Manifest& manifest,
-                       const std::map<std::string, std::string>& blob_digests) {
+                       const std::map<std::string, std::string>& blob_digests, bool share) {
   ONNXPACK_TRY(auto table,
                model::table_metadata(scope_table(component.description, manifest, blob_digests)));
   ONNXPACK_TRY(auto splice, component.annotated.with_table(table));
@@ -112,14 +103,14 @@ Status write_component(Writer& writer, const PreparedComponent& component,
     ONNXPACK_TRY(auto file, component.model.open_external(i));
     ONNXPACK_CHECK(writer.add_file(component.description.external_data[i].member, *file));
   }
-  return {};
+  return share ? add_sources(writer, component, std::move(splice)) : Status();
 }
 
-Status write_blobs(const Environment& environment, Writer& writer,
+Status write_blobs(const Environment& environment, MemberWriter& writer,
                    const std::vector<BlobFile>& blobs) {
   for (const BlobFile& blob : blobs) {
     ONNXPACK_TRY(auto file, environment.files->open(blob.path));
-    ONNXPACK_CHECK(writer.add_file(blob.member, *file));
+    ONNXPACK_CHECK(writer.add_blob(blob.member, std::move(file)));
     if (writer.last().sha256 != blob.sha256) {
       return fail(ErrorKind::untrusted,
                   fmt::format("{}: changed after it was compiled: SHA-256 was {}, is {}",
@@ -131,14 +122,17 @@ Status write_blobs(const Environment& environment, Writer& writer,
   return {};
 }
 
-std::uint64_t total_size(const Environment& environment,
-                         const std::vector<PreparedComponent>& components,
-                         const std::vector<BlobFile>& blobs) {
+std::uint64_t components_size(const std::vector<PreparedComponent>& components) {
   std::uint64_t out = 0;
   for (const auto& component : components) {
     out += component.model.file().size();
     for (const auto& file : component.model.external_files()) out += file.size;
   }
+  return out;
+}
+
+std::uint64_t blobs_size(const Environment& environment, const std::vector<BlobFile>& blobs) {
+  std::uint64_t out = 0;
   for (const auto& blob : blobs) {
     auto status = environment.files->status(blob.path);
     out += status ? status->size : 0;
@@ -158,31 +152,25 @@ Result<WrittenPackage> write_package(const Environment& environment,
   for (const BlobFile& blob : blobs) blob_digests[blob.member] = blob.sha256;
 
   ONNXPACK_TRY(auto file, environment.files->create(output));
-  environment.watcher->started("write", total_size(environment, components, blobs));
-  Writer writer(environment, *file);
+  std::uint64_t sources_size = components_size(components);
+  environment.watcher->started("write", sources_size + blobs_size(environment, blobs));
+  MemberWriter writer(environment, *file);
+  if (!blobs.empty()) writer.share(sources_size);
   WrittenPackage written;
   auto write = [&]() -> Status {
-    for (const auto& component : components)
-      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests));
+    for (const auto& component : components) {
+      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests, !blobs.empty()));
+    }
     for (const auto& attachment : attachments) {
       ONNXPACK_TRY(auto source, environment.files->open(attachment.file));
       ONNXPACK_CHECK(writer.add_file("attachments/" + attachment.name, *source));
     }
     ONNXPACK_CHECK(write_blobs(environment, writer, blobs));
-    ONNXPACK_CHECK(writer.add_digest_lists());
-    manifest.members = writer.take_members();
-    // What a reader would refuse is never written.
-    ONNXPACK_CHECK(in(manifest::validate(manifest), manifest_name));
-    manifest::Layout layout;
-    for (const auto& member : manifest.members) layout.members.emplace_back().name = member.name;
-    std::string text = manifest::emit(manifest);
-    written.id = crypto::sha256(text).hex();
-    ONNXPACK_CHECK(writer.archive().add(layout_name, as_bytes(manifest::emit(layout))));
-    ONNXPACK_CHECK(writer.archive().add(manifest_name, as_bytes(text)));
-    return writer.archive().finish();
+    ONNXPACK_TRY(written.id, writer.finish(manifest));
+    return {};
   };
   if (auto done = write(); !done) {
-    writer.archive().abandon();
+    writer.abandon();
     return std::unexpected(std::move(done.error()));
   }
   written.size = file->position();

@@ -302,8 +302,20 @@ manifest(
     'members[0].chunk_digests: expected a member below digests/, found "components/model/weights.bin"',
     set='components/model/weights.bin',
 )
-layout(['members', 0, 'storage'], 'members[0].storage: expected stored or absent, found "maybe"', set='maybe')
+layout(['members', 0, 'storage'], 'members[0].storage: expected stored, extents or absent, found "maybe"', set='maybe')
 layout(['members', 0, 'storage'], 'members[0]: required field "storage" is missing')
+layout(
+    ['members', 5, 'sources'],
+    'members[5]: a member that is held as extents names its sources',
+    'accepts: between fields',
+)
+layout(
+    ['members', 0, 'sources'],
+    'members[0]: only a member that is held as extents has sources',
+    'accepts: between fields',
+    set=['components/model/weights.bin'],
+)
+layout(['members', 5, 'sources', 0], 'members[5].sources[0]: expected a string, found 1', set=1)
 layout(['members', 0, 'name'], "members[0].name: unsafe name '../up': it has a '..' component", set='../up')
 layout(
     ['members', 1, 'name'],

@@ -188,22 +188,22 @@ TEST_CASE("another major version is refused, another minor one kept verbatim", "
 TEST_CASE("a later way of holding bytes is not guessed", "[layout]") {
   auto value = *json::parse(emit(full_layout()));
   value["schema_version"] = "1.1";
-  value["members"].as_array()[0]["storage"] = "extents";
+  value["members"].as_array()[0]["storage"] = "deltas";
   auto layout = parse_layout(json::canonical(value));
   REQUIRE_FALSE(layout);
   CHECK(layout.error().kind() == ErrorKind::unsupported);
   CHECK(layout.error().message() ==
-        "members[0].storage: expected stored or absent, found \"extents\"");
+        "members[0].storage: expected stored, extents or absent, found \"deltas\"");
 }
 
 TEST_CASE("layout and manifest must speak of the same members", "[layout]") {
   Manifest manifest = full_manifest();
   Layout layout = full_layout();
   Layout missing = layout;
-  missing.members.erase(missing.members.begin() + 1);
-  CHECK(check_layout(missing, manifest).error().message() ==
-        "\"components/model/weights.bin\" is in the manifest, but the layout does not say how it "
-        "is held");
+  missing.members.erase(missing.members.begin() + 2);
+  CHECK(
+      check_layout(missing, manifest).error().message() ==
+      "\"attachments/labels.txt\" is in the manifest, but the layout does not say how it is held");
   Layout foreign = layout;
   foreign.members.push_back({"variants/x/blob", Storage::stored, 1, digest(1)});
   CHECK(check_layout(foreign, manifest).error().message() ==
@@ -212,6 +212,45 @@ TEST_CASE("layout and manifest must speak of the same members", "[layout]") {
   bare.members.push_back({"signatures/a.sig", Storage::stored});
   CHECK(check_layout(bare, manifest).error().message() ==
         "\"signatures/a.sig\" is not in the manifest, so the layout must give its size and sha256");
+}
+
+TEST_CASE("extents lean on stored members only, in one step", "[layout]") {
+  const std::string blob = "variants/x86-64-v3-onnxruntime/model.onnx";
+  const std::string map = "extents/" + blob;
+  auto changed = [&](auto&& change) {
+    Layout layout = full_layout();
+    change(layout);
+    auto status = check_layout(layout, full_manifest());
+    return status ? "" : status.error().message();
+  };
+  auto member = [](Layout& layout, const std::string& name) -> LayoutMember& {
+    return *std::ranges::find(layout.members, name, &LayoutMember::name);
+  };
+  CHECK(changed([](Layout&) {}).empty());
+  CHECK(changed([&](Layout& l) { member(l, blob).sources = {"variants/none"}; }) ==
+        "\"" + blob + "\" is held as extents of \"variants/none\", which is not stored");
+  CHECK(changed([&](Layout& l) { member(l, blob).sources = {blob}; }) ==
+        "\"" + blob + "\" is held as extents of \"" + blob + "\", which is not stored");
+  CHECK(changed([&](Layout& l) {
+          member(l, blob).sources.push_back("components/model/model.onnx");
+        }) == "\"" + blob + "\" names its source \"components/model/model.onnx\" twice");
+  CHECK(changed([&](Layout& l) {
+          member(l, "components/model/model.onnx").storage = Storage::absent;
+        }) == "\"" + blob +
+                  "\" is held as extents of \"components/model/model.onnx\", which is not stored");
+  CHECK(changed([&](Layout& l) { member(l, map).storage = Storage::absent; }) ==
+        "\"" + blob + "\" is held as extents, but its map \"" + map + "\" is not stored");
+  CHECK(changed([&](Layout& l) { member(l, map).size.reset(); }) ==
+        "\"" + map + "\" is not in the manifest, so the layout must give its size and sha256");
+  CHECK(changed([&](Layout& l) {
+          member(l, blob).storage = Storage::stored;
+          member(l, blob).sources.clear();
+        }) == "\"" + map + "\" is the extent map of a member that is not held as extents");
+  CHECK(changed([&](Layout& l) {
+          auto& evidence = member(l, "evidence/build-host.json");
+          evidence.storage = Storage::extents;
+          evidence.sources = {"components/model/model.onnx"};
+        }) == "\"evidence/build-host.json\" is held as extents, but is not in the manifest");
 }
 
 TEST_CASE("names are found or not", "[manifest]") {

@@ -124,6 +124,11 @@ Layout full_layout() {
         {member.name, member.name.starts_with("variants/q") ? Storage::absent : Storage::stored});
   }
   out.members.push_back({"evidence/build-host.json", Storage::stored, 1234, digest(20)});
+  // x86-64-v3-onnxruntime/model.onnx, mostly bytes of the model and its weights.
+  out.members[5].storage = Storage::extents;
+  out.members[5].sources = {"components/model/model.onnx", "components/model/weights.bin"};
+  out.members.push_back(
+      {"extents/variants/x86-64-v3-onnxruntime/model.onnx", Storage::stored, 700, digest(21)});
   return out;
 }
 

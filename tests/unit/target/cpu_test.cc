@@ -162,6 +162,9 @@ TEST_CASE("the host's facts agree with the kernel's own list", "[cpu][host]") {
   REQUIRE(facts.contains("cpu.features"));
   for (const std::string& feature : facts["cpu.features"]) {
     INFO(feature);
+    // Linux hides it on AMD Zen 5, where the shorter forms give zeros too often; the instruction is
+    // there all the same.
+    if (feature == "rdseed") continue;
     CHECK(flags.contains(feature));
   }
   for (const char* feature : {"avx", "avx2", "fma", "avx512f", "avx512vl", "avx512_vnni",

@@ -150,6 +150,12 @@ TEST_CASE("compare: faint outputs never pass, and gross errors in them fail") {
   CHECK(
       compare("y", silence, floats({0, 0, 0, 1e-12F, 0, 0, 0, 0, 0, 0}), Precision::fp32).verdict ==
       Verdict::failed);
+  // Rounding of values near 1 on the way: it says nothing about such an output.
+  const Tensor vanishing = floats({1e-8F, 2e-8F, 0, 3e-8F});
+  CHECK(compare("y", vanishing, floats({2e-8F, 1e-8F, 0, 0}), Precision::fp32).verdict ==
+        Verdict::weak_input);
+  CHECK(compare("y", vanishing, floats({1e-5F, 1e-8F, 0, 0}), Precision::fp32).verdict ==
+        Verdict::failed);
   const Tensor nothing = floats({}, {0, 3});
   CHECK(compare("y", nothing, nothing, Precision::fp32).verdict == Verdict::weak_input);
 }

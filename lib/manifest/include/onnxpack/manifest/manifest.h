@@ -203,29 +203,37 @@ Status validate(const Manifest& manifest);
 // another major version.
 Result<Manifest> parse(std::string_view text);
 
-// layout.json: what THIS file holds and how.
-enum class Storage { stored, absent };  // extent maps come as a third
+// layout.json: what THIS file holds and how. extents: as ranges of `sources` and of the residual in
+// the member extents/<name>, see onnxpack/extents/extent_map.h.
+enum class Storage { stored, extents, absent };
 struct LayoutMember {
   std::string name;
   Storage storage = Storage::stored;
-  // Only of annexes: members below evidence/ and signatures/, which the immutable manifest cannot
-  // know since they speak of the finished package.
+  // Only of members that the immutable manifest cannot know: below evidence/ and signatures/, which
+  // speak of the finished package, and below extents/, which say how this one file holds another.
   std::optional<std::uint64_t> size = {};
   std::string sha256 = {};
+  // Only with Storage::extents: stored members, in the order that the map numbers them from 1.
+  std::vector<std::string> sources = {};
   Unknown unknown = {};
   bool operator==(const LayoutMember&) const = default;
 };
 struct Layout {
   FormatVersion version = current_version;
   std::vector<LayoutMember> members;  // in file order; every manifest member appears, and what
-                                      // stands under evidence/ and signatures/
+                                      // stands under extents/, evidence/ and signatures/
   Unknown unknown = {};
+  const LayoutMember* find(std::string_view name) const;  // cost: linear
   bool operator==(const Layout&) const = default;
 };
 std::string emit(const Layout& layout);
 Result<Layout> parse_layout(std::string_view text);
+inline constexpr std::string_view extents_folder = "extents/";
+
 // Layout and manifest speak of the same members; what the layout lists beyond is an annex with size
-// and digest. Errors: corrupt.
+// and digest, or the extent map of a member. Maps have sources that are stored, maps of other members
+// included, but never members that are held as extents themselves: one step, no cycles.
+// Errors: corrupt.
 Status check_layout(const Layout& layout, const Manifest& manifest);
 
 }  // namespace onnxpack::manifest

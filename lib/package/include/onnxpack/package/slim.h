@@ -25,6 +25,9 @@ struct SlimRequest {
   bool dry_run = false;  // rank only
   bool verify =
       false;  // re-hash what is copied (it is copied unhashed otherwise: verify says later)
+  // The best variant's blobs in one piece, so that a runtime maps them, and what the original graph
+  // shares with them as extents of theirs. Otherwise the original is the one in one piece.
+  bool prefer_mapped = false;
 };
 
 struct ComponentSelection {

@@ -1,0 +1,83 @@
+// Writes the members of a package in order, each byte once: a blob's bytes that stand in an earlier
+// member are referred to. Keeps what manifest and layout say of each member.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnxpack/archive/writer.h"
+#include "onnxpack/extents/finder.h"
+#include "onnxpack/io/segment.h"
+#include "onnxpack/manifest/manifest.h"
+#include "onnxpack/package/environment.h"
+
+namespace onnxpack::package {
+
+class MemberWriter {
+ public:
+  // Borrows both.
+  MemberWriter(const Environment& environment, io::WritableFile& output)
+      : environment_(environment), archive_(output) {}
+
+  // As it is.
+  Status add(const std::string& name, std::span<const io::Segment> content);
+  Status add_file(const std::string& name, const io::ReadableFile& file);
+
+  // From here on blobs may be held as extents. `expected_bytes`, of the sources to come.
+  void share(std::uint64_t expected_bytes);
+  // A member that was added as it is, in whose `ranges` the bytes of blobs are looked for.
+  Status add_source(const std::string& name, std::shared_ptr<const io::ReadableFile> content,
+                    std::span<const extents::Range> ranges);
+  // Held as extents where that saves a sixteenth, else as it is; what it adds is a source of
+  // the blobs to come. Keeps `file`.
+  Status add_blob(const std::string& name, std::shared_ptr<const io::ReadableFile> file);
+
+  // The member that was added last.
+  const manifest::Member& last() const { return members_.back(); }
+
+  // Digest lists, layout.json, manifest.json, directory: completes `manifest` with the members and
+  // the archive with the indexes. Returns the package id. Errors also: as manifest::validate.
+  Result<std::string> finish(manifest::Manifest& manifest);
+  // After any error.
+  void abandon() { archive_.abandon(); }
+
+ private:
+  archive::AddOptions options();
+  void note(const std::string& name, crypto::ContentHashes hashes, manifest::LayoutMember how);
+  Status add_digest_lists();
+  // Nothing when holding it as extents does not pay.
+  Result<std::optional<std::vector<extents::Extent>>> find(const std::string& name,
+                                                           const io::ReadableFile& file);
+  Status add_mapped(const std::string& name, std::shared_ptr<const io::ReadableFile> file,
+                    std::vector<extents::Extent> extents);
+
+  const Environment& environment_;
+  archive::ArchiveWriter archive_;
+  std::vector<manifest::Member> members_;
+  manifest::Layout layout_;
+  std::map<std::string, std::vector<crypto::Digest>> chunks_;
+  std::optional<extents::Finder> finder_;
+  std::vector<std::string> sources_;  // sources_[n - 1] is the finder's source n
+  std::uint64_t done_ = 0;
+};
+
+// True when `extents` of a member of `size` bytes are worth their map: below that, a plain member
+// is simpler to map into memory.
+bool extents_pay(std::span<const extents::Extent> extents, std::uint64_t size);
+
+// What a map member consists of: the encoded records, and the residual's ranges of `file`.
+struct MapContent {
+  std::shared_ptr<const Bytes> records;
+  std::vector<io::Segment> segments;
+};
+// `file` is the member in full. Borrows it.
+MapContent map_content(std::span<const extents::Extent> extents, const io::ReadableFile& file);
+// Numbers the sources from 1 as they are first used; `names` gets those used, in that order.
+void renumber_sources(std::vector<extents::Extent>& extents, std::span<const std::string> all,
+                      std::vector<std::string>& names);
+
+}  // namespace onnxpack::package
