@@ -80,6 +80,30 @@ Status check_output(const Environment& environment, const BuildRequest& request)
   return {};
 }
 
+// The package would take the place of what it is made from, by whatever name or link.
+Status check_is_no_input(const Environment& environment, const BuildRequest& request,
+                         const std::filesystem::path& input) {
+  if (!environment.files->same_file(request.output, input)) return {};
+  return fail(ErrorKind::invalid_argument,
+              fmt::format("-o {} is the same file as {}, which goes into the package",
+                          printable(request.output.string()), printable(input.string())),
+              "choose another name with -o");
+}
+
+Status check_inputs_apart(const Environment& environment, const BuildRequest& request,
+                          const std::vector<PreparedComponent>& components) {
+  for (const auto& component : components) {
+    ONNXPACK_CHECK(check_is_no_input(environment, request, component.model.path()));
+    for (const auto& file : component.model.external_files()) {
+      auto data = component.model.path().parent_path() / file.location;
+      ONNXPACK_CHECK(check_is_no_input(environment, request, data));
+    }
+  }
+  for (const auto& attachment : request.attachments)
+    ONNXPACK_CHECK(check_is_no_input(environment, request, attachment.file));
+  return {};
+}
+
 Status check_targets(const BuildRequest& request) {
   if (!request.targets.empty() || packs_only(request)) return {};
   return fail(ErrorKind::invalid_argument, "no target to build for",
@@ -210,6 +234,7 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
 
   BuildReport report;
   ONNXPACK_TRY(auto components, prepare_all(environment, request, report.warnings));
+  if (!request.dry_run) ONNXPACK_CHECK(check_inputs_apart(environment, request, components));
   report.original_size = original_size(components);
 
   std::vector<JobResult> results;
