@@ -13,6 +13,7 @@ std::span<const KernelEntry> ternary_t5r_entries();
 std::span<const KernelEntry> ternary_u2r_entries();
 std::span<const KernelEntry> ternary_u2_entries();
 std::span<const KernelEntry> ternary_gemm_entries();
+std::span<const KernelEntry> ternary_float_entries();
 
 std::vector<std::span<const KernelEntry>> kernel_tables();
 

@@ -7,7 +7,8 @@
 // 0). Columns go from 0 to `width` (a multiple of 64, the layout's stride); activations beyond K
 // are 0. u2: `groups` rows of `stride` = K / 4 bytes; activations stand as four planes, plane p of
 // row m at activations + (4 m + p) * plane, holding a[m][4j + p] for j < K / 4 and zeros up to
-// `plane` (K / 4 rounded up to 64); block is a multiple of 256 or there is one block.
+// `plane` (K / 4 rounded up to 64); block is a multiple of 4.
+// `width` bytes stand behind the last plane's start and 64 more behind its end.
 //
 // Nothing is allocated, no byte outside of the given ones is read (prefetches excepted), any weight
 // byte is safe. int32 is enough up to max_columns: eight lanes of fields up to 128 times

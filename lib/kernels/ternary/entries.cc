@@ -3,6 +3,7 @@
 
 #include "common/kernel_tables.h"
 #include "ternary/dot.h"
+#include "ternary/float_dot.h"
 
 namespace onnxpack::kernels {
 namespace ternary {
@@ -47,6 +48,17 @@ std::span<const DotChoice> u2_dots() {
   return choices;
 }
 
+std::span<const FloatChoice> float_dots() {
+  static constexpr auto choices = std::to_array<FloatChoice>({
+#if defined(__x86_64__)
+    {{"ternary_float", Isa::avx512, "sixteen sums in a register"}, float_dot_avx512},
+        {{"ternary_float", Isa::avx2, "sixteen sums in two registers"}, float_dot_avx2},
+#endif
+        {{"ternary_float", Isa::reference, "plain loops"}, float_dot_reference},
+  });
+  return choices;
+}
+
 std::span<const GemmChoice> gemms() {
   static constexpr auto choices = std::to_array<GemmChoice>({
 #if defined(__x86_64__)
@@ -86,6 +98,10 @@ std::span<const KernelEntry> ternary_u2r_entries() {
 }
 std::span<const KernelEntry> ternary_u2_entries() {
   static const auto entries = entries_of(ternary::u2_dots());
+  return entries;
+}
+std::span<const KernelEntry> ternary_float_entries() {
+  static const auto entries = entries_of(ternary::float_dots());
   return entries;
 }
 std::span<const KernelEntry> ternary_gemm_entries() {

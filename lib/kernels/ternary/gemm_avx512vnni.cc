@@ -54,7 +54,8 @@ inline void digits_t5r(__m512i w, std::uint8_t (*rows)[64]) {
 
 inline void digits_u2r(__m512i w, std::uint8_t (*rows)[64]) {
   for (int r = 0; r < 4; ++r)
-    _mm512_store_si512(rows[r], V512::band(_mm512_srl_epi16(w, _mm_cvtsi32_si128(2 * r)), V512::set8(3)));
+    _mm512_store_si512(rows[r],
+                       V512::band(_mm512_srl_epi16(w, _mm_cvtsi32_si128(2 * r)), V512::set8(3)));
 }
 
 template <std::size_t Height, void (*Digits)(__m512i, std::uint8_t (*)[64])>

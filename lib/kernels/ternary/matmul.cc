@@ -1,0 +1,219 @@
+// The driver: quantises, shares out rows, scales. Sums come from dot.h's kernels.
+#include "onnxpack/kernels/ternary/matmul.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ternary/activations.h"
+#include "ternary/codec.h"
+#include "ternary/dot.h"
+#include "ternary/float_dot.h"
+#include "ternary/matmul_plan.h"
+
+namespace onnxpack::kernels::ternary {
+namespace {
+
+// What all tasks of one call share.
+struct Call {
+  const KernelSet& kernels;
+  const MatMul& job;
+  Plan plan;
+  std::int8_t* activations;
+  std::int8_t* natural;
+  std::int32_t* sums;
+  float* row_scales;
+  std::byte* task_scratch;
+};
+
+void quantize(const Call& call, std::size_t m) {
+  const Plan& plan = call.plan;
+  const std::size_t columns = call.job.weights.layout.shape.columns;
+  std::int8_t* q = call.activations + m * plan.activation_stride;
+  std::int8_t* natural = plan.planes ? call.natural + m * round_up_64(columns) : q;
+  call.row_scales[m] = quantize_row(call.job.x + m * columns, columns, natural).scale;
+  for (std::size_t b = 0; b < plan.blocks; ++b) {
+    std::int32_t sum = 0;
+    const std::size_t end = std::min((b + 1) * plan.block, columns);
+    for (std::size_t k = b * plan.block; k < end; ++k) sum += natural[k];
+    call.sums[m * plan.blocks + b] = sum;
+  }
+  if (!plan.planes) {
+    std::memset(q + columns, 0, plan.activation_stride - columns);
+    return;
+  }
+  for (std::size_t p = 0; p < 4; ++p)
+    std::memset(q + p * plan.width + columns / 4, 0, plan.width - columns / 4);
+  to_planes(natural, columns, plan.width, q);
+}
+
+// Sums of rows [row, row + count) for all m, as [m][blocks][pitch], to y.
+void scale_rows(const Call& call, const std::int32_t* sums, std::size_t pitch, std::size_t first_m,
+                std::size_t m_count, std::size_t row, std::size_t count) {
+  const Weights& w = call.job.weights;
+  const std::size_t blocks = call.plan.blocks;
+  for (std::size_t i = 0; i < m_count; ++i) {
+    const float a = call.row_scales[first_m + i];
+    float* y = call.job.y + (first_m + i) * w.layout.shape.rows + row;
+    const std::int32_t* of_m = sums + i * blocks * pitch;
+    if (w.scale_layout.granularity == Granularity::tensor) {
+      const float factor = w.scales[0] * a;
+      for (std::size_t n = 0; n < count; ++n) y[n] = static_cast<float>(of_m[n]) * factor;
+    } else if (w.scale_layout.granularity == Granularity::row) {
+      for (std::size_t n = 0; n < count; ++n)
+        y[n] = static_cast<float>(of_m[n]) * (w.scales[row + n] * a);
+    } else {
+      for (std::size_t n = 0; n < count; ++n) {
+        const float* scales = w.scales + (row + n) * blocks;
+        float sum = static_cast<float>(of_m[n]) * scales[0];
+        for (std::size_t b = 1; b < blocks; ++b)
+          sum += static_cast<float>(of_m[b * pitch + n]) * scales[b];
+        y[n] = sum * a;
+      }
+    }
+  }
+}
+
+DotKernel dot_of(const Call& call) {
+  const Plan& plan = call.plan;
+  switch (call.job.weights.layout.format) {
+    case Format::t5r:
+      return plan.block % 64 == 0 ? call.kernels.t5r->run : dot_t5r_reference;
+    case Format::u2r:
+      return plan.block % 64 == 0 ? call.kernels.u2r->run : dot_u2r_reference;
+    default:
+      return call.kernels.u2->run;
+  }
+}
+
+// Few rows of activations: each weight is read from memory once, as one stream per task.
+void dot_task(const Call& call, std::size_t task) {
+  const Plan& plan = call.plan;
+  const Layout& layout = call.job.weights.layout;
+  auto* sums = reinterpret_cast<std::int32_t*>(call.task_scratch + task * plan.task_bytes);
+  const DotKernel run = dot_of(call);
+  const std::size_t begin = layout.groups * task / plan.tasks;
+  const std::size_t end = layout.groups * (task + 1) / plan.tasks;
+  for (std::size_t g = begin; g < end; g += plan.step) {
+    const std::size_t count = std::min(plan.step, end - g);
+    const std::size_t pitch = count * plan.height;
+    run({call.job.weights.bytes + g * layout.stride, layout.stride, count, plan.width,
+         call.activations, call.sums, call.job.m, plan.block, plan.blocks, sums, pitch});
+    const std::size_t row = g * plan.height;
+    scale_rows(call, sums, pitch, 0, call.job.m, row, std::min(pitch, layout.shape.rows - row));
+  }
+}
+
+// One panel by rows [m, m + count) of activations, piece by piece of the columns, to sums
+// [count][blocks][panel_rows].
+void multiply_panel(const Call& call, const std::uint8_t* panel, std::int32_t* partial,
+                    std::int32_t* sums, std::size_t m, std::size_t count) {
+  const Plan& plan = call.plan;
+  const std::size_t most = std::min(plan.block, gemm_piece);
+  for (std::size_t b = 0; b < plan.blocks; ++b) {
+    const std::size_t end = std::min((b + 1) * plan.block, plan.width);
+    for (std::size_t k = b * plan.block; k < end; k += most) {
+      const PanelJob piece{panel + k * panel_rows,
+                           call.activations + m * plan.activation_stride + k,
+                           plan.activation_stride,
+                           std::min(most, end - k),
+                           count,
+                           partial};
+      call.kernels.gemm->multiply(piece);
+      for (std::size_t i = 0; i < count; ++i) {
+        std::int32_t* to = sums + (i * plan.blocks + b) * panel_rows;
+        const std::int32_t less = k == b * plan.block ? call.sums[(m + i) * plan.blocks + b] : 0;
+        for (std::size_t n = 0; n < panel_rows; ++n) {
+          const std::int32_t before = k == b * plan.block ? 0 : to[n];
+          to[n] = before + partial[i * panel_rows + n] - less;
+        }
+      }
+    }
+  }
+}
+
+// Many rows of activations: codes are unpacked once per panel, which then stays in the cache.
+void gemm_task(const Call& call, std::size_t task) {
+  const Plan& plan = call.plan;
+  const Layout& layout = call.job.weights.layout;
+  auto* panel = reinterpret_cast<std::uint8_t*>(call.task_scratch + task * plan.task_bytes);
+  auto* partial = reinterpret_cast<std::int32_t*>(panel + panel_rows * plan.width);
+  std::int32_t* sums = partial + plan.step * panel_rows;
+  const std::size_t per_panel = panel_rows / plan.height;
+  const auto unpack =
+      layout.format == Format::t5r ? call.kernels.gemm->unpack_t5r : call.kernels.gemm->unpack_u2r;
+  const std::size_t panels = (layout.groups + per_panel - 1) / per_panel;
+  for (std::size_t p = task; p < panels; p += plan.tasks) {
+    const std::size_t g = p * per_panel;
+    unpack({call.job.weights.bytes + g * layout.stride, layout.stride,
+            std::min(per_panel, layout.groups - g), plan.width, panel});
+    const std::size_t row = p * panel_rows;
+    const std::size_t rows = std::min(panel_rows, layout.shape.rows - row);
+    for (std::size_t m = 0; m < call.job.m; m += plan.step) {
+      const std::size_t count = std::min(plan.step, call.job.m - m);
+      multiply_panel(call, panel, partial, sums, m, count);
+      scale_rows(call, sums, panel_rows, m, count, row, rows);
+    }
+  }
+}
+
+// Mode float32: rows are decoded to trits, twenty or so at a time.
+void float_task(const Call& call, std::size_t task) {
+  const Plan& plan = call.plan;
+  const Weights& w = call.job.weights;
+  const auto [rows, columns] = w.layout.shape;
+  auto* trits = reinterpret_cast<std::int8_t*>(call.task_scratch + task * plan.task_bytes);
+  const std::size_t begin = rows * task / plan.tasks;
+  const std::size_t end = rows * (task + 1) / plan.tasks;
+  for (std::size_t row = begin; row < end; row += plan.step) {
+    const std::size_t count = std::min(plan.step, end - row);
+    decode_rows(w.layout, {w.bytes, w.layout.bytes}, row, count, {trits, count * columns});
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t m = 0; m < call.job.m; ++m) {
+        const float* x = call.job.x + m * columns;
+        float sum = 0;
+        for (std::size_t b = 0; b < plan.blocks; ++b) {
+          const std::size_t k = b * plan.block;
+          const float part = call.kernels.real->run(x + k, trits + i * columns + k,
+                                                    std::min(plan.block, columns - k));
+          const std::size_t scale =
+              w.scale_layout.granularity == Granularity::tensor ? 0 : (row + i) * plan.blocks + b;
+          sum = b == 0 ? part * w.scales[scale] : sum + part * w.scales[scale];
+        }
+        call.job.y[m * rows + row + i] = sum;
+      }
+  }
+}
+
+}  // namespace
+
+std::size_t scratch_bytes(const MatMul& job, std::size_t width) {
+  return make_plan(job, width).total_bytes;
+}
+
+void matmul(const KernelSet& kernels, const MatMul& job, Parallel& parallel, std::byte* scratch) {
+  const Plan plan = make_plan(job, parallel.width());
+  if (job.m == 0 || job.weights.layout.shape.rows == 0) return;
+  const Call call{kernels,
+                  job,
+                  plan,
+                  reinterpret_cast<std::int8_t*>(scratch + plan.activations_at),
+                  reinterpret_cast<std::int8_t*>(scratch + plan.natural_at),
+                  reinterpret_cast<std::int32_t*>(scratch + plan.sums_at),
+                  reinterpret_cast<float*>(scratch + plan.row_scales_at),
+                  scratch + plan.tasks_at};
+  if (job.mode == Mode::float32) {
+    parallel_for(parallel, plan.tasks, [&](std::size_t task) { float_task(call, task); });
+    return;
+  }
+  if (job.m < 8) {
+    for (std::size_t m = 0; m < job.m; ++m) quantize(call, m);
+  } else {
+    parallel_for(parallel, plan.tasks, [&](std::size_t task) {
+      for (std::size_t m = task; m < job.m; m += plan.tasks) quantize(call, m);
+    });
+  }
+  parallel_for(parallel, plan.tasks,
+               [&](std::size_t task) { plan.gemm ? gemm_task(call, task) : dot_task(call, task); });
+}
+
+}  // namespace onnxpack::kernels::ternary

@@ -1,0 +1,95 @@
+// How one multiplication is cut up, and where its scratch stands: a function of sizes only.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "onnxpack/kernels/ternary/matmul.h"
+#include "ternary/codec.h"
+#include "ternary/dot.h"
+
+namespace onnxpack::kernels::ternary {
+
+// From here on unpacking panels costs less than decoding again for every few rows of activations.
+inline constexpr std::size_t gemm_from = 12;
+// Columns of a panel multiplied at a time: 80 rows of them are a third of a second cache of 1 MiB.
+inline constexpr std::size_t gemm_piece = 4096;
+
+struct Plan {
+  bool planes = false;  // activations as four planes (u2)
+  bool gemm = false;
+  std::size_t height = 1;  // rows in a byte
+  std::size_t width = 0;   // DotJob::width
+  std::size_t block = 0;
+  std::size_t blocks = 1;
+  std::size_t activation_stride = 0;
+  std::size_t tasks = 1;
+  std::size_t step = 1;  // groups (dot), rows of activations (gemm) or rows (float) at a time
+  std::size_t activations_at = 0;
+  std::size_t natural_at = 0;  // rows in their own order, which planes are made from
+  std::size_t sums_at = 0;
+  std::size_t row_scales_at = 0;
+  std::size_t tasks_at = 0;
+  std::size_t task_bytes = 0;
+  std::size_t total_bytes = 0;
+};
+
+constexpr std::size_t round_up_64(std::size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+inline void plan_blocks(const MatMul& job, Plan& plan) {
+  const std::size_t columns = job.weights.layout.shape.columns;
+  // Without block scales one block covers the padding too, so that the fast kernels take it.
+  plan.block = plan.planes || job.mode == Mode::float32 ? columns : plan.width;
+  if (job.weights.scale_layout.granularity != Granularity::block) return;
+  plan.block = job.weights.scale_layout.block;
+  plan.blocks = (columns + plan.block - 1) / plan.block;
+}
+
+inline void plan_task(const MatMul& job, Plan& plan) {
+  const Layout& layout = job.weights.layout;
+  constexpr std::size_t sums_at_once =
+      8192;  // 32 KiB: with the weights' stream in the first or second cache
+  if (job.mode == Mode::float32) {
+    plan.step = 20;
+    plan.task_bytes = round_up_64(plan.step * layout.shape.columns);
+  } else if (plan.gemm) {
+    plan.step = std::clamp<std::size_t>(sums_at_once / (plan.blocks * panel_rows), 5, 100) / 5 * 5;
+    plan.task_bytes =
+        panel_rows * plan.width + round_up_64(plan.step * panel_rows * 4 * (1 + plan.blocks));
+  } else {
+    plan.step =
+        std::clamp<std::size_t>(sums_at_once / (job.m * plan.blocks * plan.height), 4, 64) / 4 * 4;
+    plan.task_bytes = round_up_64(plan.step * plan.height * job.m * plan.blocks * 4);
+  }
+}
+
+inline Plan make_plan(const MatMul& job, std::size_t threads) {
+  const Layout& layout = job.weights.layout;
+  Plan plan;
+  plan.planes = layout.format == Format::u2;
+  plan.height = rows_in_byte(layout.format);
+  plan.width = round_up_64(plan.planes ? layout.shape.columns / 4 : layout.shape.columns);
+  plan_blocks(job, plan);
+  plan.gemm = !plan.planes && job.mode == Mode::int8 && job.m >= gemm_from && plan.block % 64 == 0;
+  plan.activation_stride = plan.planes ? 4 * plan.width : plan.width;
+  plan.tasks = std::max<std::size_t>(
+      1, std::min(threads, job.mode == Mode::float32 ? layout.shape.rows : layout.groups));
+  plan_task(job, plan);
+  std::size_t at = 0;
+  const auto place = [&](std::size_t bytes) { return std::exchange(at, at + round_up_64(bytes)); };
+  if (job.mode == Mode::int8) {
+    // 64 more: the last load of a block that is no whole vector reads beyond its plane.
+    plan.activations_at = place(job.m * plan.activation_stride + 64);
+    if (plan.planes) plan.natural_at = place(job.m * round_up_64(layout.shape.columns));
+    plan.sums_at = place(job.m * plan.blocks * 4);
+    plan.row_scales_at = place(job.m * 4);
+  }
+  plan.tasks_at = place(plan.tasks * plan.task_bytes);
+  plan.total_bytes = at;
+  return plan;
+}
+
+}  // namespace onnxpack::kernels::ternary
