@@ -34,6 +34,23 @@ Result<TensorType> type_of(const OrtApi& api, const OrtTensorTypeAndShapeInfo* i
   return out;
 }
 
+Result<Tensor> tensor_of(const OrtApi& api, const OrtValue* value) {
+  OrtTensorTypeAndShapeInfo* info = nullptr;
+  if (auto ok = take(api, api.GetTensorTypeAndShape(value, &info)); !ok)
+    return std::unexpected(ok.error());
+  auto type = type_of(api, info);
+  api.ReleaseTensorTypeAndShapeInfo(info);
+  if (!type) return std::unexpected(type.error());
+  Tensor out{std::move(*type), nullptr};
+  void* data = nullptr;
+  // The C API has no const form of this; nothing is written through it.
+  auto* writable = const_cast<OrtValue*>(value);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  if (auto ok = take(api, api.GetTensorMutableData(writable, &data)); !ok)
+    return std::unexpected(ok.error());
+  out.data = data;
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> KernelInfo::text(const char* attribute) const {
@@ -90,6 +107,19 @@ Result<ONNXTensorElementDataType> KernelInfo::input_element(std::size_t index) c
   return out;
 }
 
+Result<Tensor> KernelInfo::constant(std::size_t index) const {
+  int is_constant = 0;
+  const OrtValue* value = nullptr;
+  if (auto ok =
+          take(api_, api_.KernelInfoGetConstantInput_tensor(info_, index, &is_constant, &value));
+      !ok) {
+    return std::unexpected(ok.error());
+  }
+  if (is_constant == 0 || value == nullptr)
+    return std::unexpected("input " + std::to_string(index) + " must be an initializer");
+  return tensor_of(api_, value);
+}
+
 Result<std::size_t> KernelContext::input_count() const {
   std::size_t out = 0;
   if (auto ok = take(api_, api_.KernelContext_GetInputCount(context_, &out)); !ok)
@@ -101,20 +131,7 @@ Result<Tensor> KernelContext::input(std::size_t index) const {
   const OrtValue* value = nullptr;
   if (auto ok = take(api_, api_.KernelContext_GetInput(context_, index, &value)); !ok)
     return std::unexpected(ok.error());
-  OrtTensorTypeAndShapeInfo* info = nullptr;
-  if (auto ok = take(api_, api_.GetTensorTypeAndShape(value, &info)); !ok)
-    return std::unexpected(ok.error());
-  auto type = type_of(api_, info);
-  api_.ReleaseTensorTypeAndShapeInfo(info);
-  if (!type) return std::unexpected(type.error());
-  Tensor out{std::move(*type), nullptr};
-  void* data = nullptr;
-  // The C API has no const form of this; nothing is written through it.
-  auto* writable = const_cast<OrtValue*>(value);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  if (auto ok = take(api_, api_.GetTensorMutableData(writable, &data)); !ok)
-    return std::unexpected(ok.error());
-  out.data = data;
-  return out;
+  return tensor_of(api_, value);
 }
 
 Result<void*> KernelContext::output(std::size_t index, std::span<const std::int64_t> shape) const {

@@ -48,6 +48,8 @@ class KernelInfo {
   Result<float> real(const char* attribute) const;
   Result<std::size_t> input_count() const;
   Result<ONNXTensorElementDataType> input_element(std::size_t index) const;
+  // An initializer; it stays where it is as long as the session. Errors: the input is computed.
+  Result<Tensor> constant(std::size_t index) const;
 
  private:
   const OrtApi& api_;

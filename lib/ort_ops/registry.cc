@@ -6,6 +6,8 @@ std::vector<const OrtCustomOp*> all_operators() {
   std::vector<const OrtCustomOp*> out;
   for (const OperatorRecords& records : std::vector<OperatorRecords>{
            // One line per operator.
+           ternary_matmul_operator(),
+           ternary_gather_operator(),
        }) {
     out.insert(out.end(), records.begin(), records.end());
   }

@@ -15,6 +15,9 @@ inline constexpr const char* domain_name = "org.onnxpack";
 // the process.
 using OperatorRecords = std::vector<const OrtCustomOp*>;
 
+OperatorRecords ternary_matmul_operator();
+OperatorRecords ternary_gather_operator();
+
 std::vector<const OrtCustomOp*> all_operators();
 
 }  // namespace onnxpack::ort_ops
