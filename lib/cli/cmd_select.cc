@@ -1,10 +1,8 @@
 #include <fmt/format.h>
 
 #include "documents.h"
-#include "onnxpack/base/text.h"
-#include "onnxpack/json/value.h"
 #include "onnxpack/model/signature.h"
-#include "onnxpack/package/build.h"
+#include "onnxpack/package/annex.h"
 #include "onnxpack/package/slim.h"
 #include "render.h"
 #include "verb.h"
@@ -12,16 +10,12 @@
 namespace onnxpack::cli {
 namespace {
 
-constexpr std::uint64_t evidence_limit = std::uint64_t{64} << 20;
-
 class Select final : public Command {
  public:
   void declare(Flags& flags) override;
   Result<ExitCode> run(Context& context) override;
 
  private:
-  Status read_evidence(io::FileSystem& files);
-
   std::filesystem::path package_;
   std::string target_;
   std::vector<std::filesystem::path> evidence_;
@@ -63,11 +57,8 @@ void Select::declare(Flags& flags) {
       {{"measured", select::Policy::measured}, {"ort", select::Policy::ort}}, selection.policy);
   flags.flag("--prefer-variants", "put CPU variants that nobody measured above the original graph",
              [&selection] { selection.unmeasured = select::Unmeasured::above_original; });
-  flags.each("--evidence", "FILE", "measurements to go by, from verify --record; may be repeated",
-             [this](const std::string& file) -> Status {
-               evidence_.emplace_back(file);
-               return {};
-             });
+  flags.paths("--evidence", "FILE",
+              "measurements to go by, from bench or verify --record; may be repeated", evidence_);
   flags.texts("--ep", "NAME",
               "the application's execution providers in order; the first one counts",
               selection.ep_order);
@@ -77,19 +68,6 @@ void Select::declare(Flags& flags) {
                selection.input_shapes[shape.input] = shape.dims;
                return {};
              });
-}
-
-Status Select::read_evidence(io::FileSystem& files) {
-  for (const auto& path : evidence_) {
-    auto read = [&]() -> Result<manifest::Evidence> {
-      ONNXPACK_TRY(std::string text, files.read_text(path, evidence_limit));
-      ONNXPACK_TRY(json::Value value, json::parse(text));
-      return manifest::evidence_from_json(value);
-    };
-    ONNXPACK_TRY(auto evidence, in(read(), printable(path.string())));
-    request_.selection.evidence.push_back(std::move(evidence));
-  }
-  return {};
 }
 
 Result<ExitCode> Select::run(Context& context) {
@@ -103,7 +81,7 @@ Result<ExitCode> Select::run(Context& context) {
   }
   ONNXPACK_TRY(auto package, package::PackageFile::open(context.files(), package_));
   ONNXPACK_TRY(request_.selection.target, context.target(target_, package::Probes::recent));
-  ONNXPACK_CHECK(read_evidence(context.files()));
+  ONNXPACK_TRY(request_.selection.evidence, package::read_evidence(context.files(), evidence_));
   ONNXPACK_TRY(auto report, package::select_package(context.environment(), package, request_));
   context.end_progress();
   if (context.json()) {

@@ -1,5 +1,6 @@
 #include "documents.h"
 
+#include "onnxpack/target/difference.h"
 #include "package_view.h"
 
 namespace onnxpack::cli {
@@ -299,6 +300,39 @@ json::Value bench_document(const package::BenchReport& report) {
   return out;
 }
 
+json::Value plan_document(const package::FleetReport& report) {
+  json::Value out = document("plan");
+  out["package_id"] = report.package_id;
+  out["unserved_targets"] = strings(report.unserved);
+  out["components"] = each(report.components, [&](const package::FleetComponent& item) {
+    return json::object(
+        {{"component", item.component},
+         {"smallest", strings(item.plan.smallest)},
+         {"proved", item.plan.proved},
+         {"originals", strings(item.plan.originals)},
+         {"devices", each(item.plan.devices,
+                          [](const select::DevicePick& pick) {
+                            return json::object({{"device", pick.device},
+                                                 {"takes", pick.unit},
+                                                 {"reason", pick.reason}});
+                          })},
+         {"units", each(item.plan.units, [&](const select::UnitUse& use) {
+            auto backends = report.backends.find(use.unit);
+            return json::object(
+                {{"unit", use.unit},
+                 {"device", use.device},
+                 {"backends", strings(backends == report.backends.end() ? std::vector<std::string>()
+                                                                        : backends->second)},
+                 {"taken_by", strings(use.picks)},
+                 {"serves", strings(use.serves)},
+                 {"needed", use.needed},
+                 {"taken_from_smallest_by", strings(use.set_picks)},
+                 {"reason", use.reason}});
+          })}});
+  });
+  return out;
+}
+
 json::Value backends_document(const std::vector<package::BackendInfo>& backends) {
   json::Value out = document("backends");
   out["backends"] = each(backends, [](const package::BackendInfo& backend) {
@@ -324,6 +358,30 @@ json::Value backends_document(const std::vector<package::BackendInfo>& backends)
                                                  {"hint", need.hint}});
                           })}});
   });
+  return out;
+}
+
+json::Value targets_diff_document(const target::Target& a, const target::Target& b) {
+  auto code = [](const target::Target& made_for, const target::Target& device) {
+    auto check = target::suits(made_for, device);
+    std::string_view outcome = check.outcome == target::Outcome::met       ? "yes"
+                               : check.outcome == target::Outcome::not_met ? "no"
+                                                                           : "unknown";
+    return json::object({{"outcome", outcome}, {"reason", check.reason}});
+  };
+  json::Value out = document("targets-diff");
+  out["a"] = a.name;
+  out["b"] = b.name;
+  out["differences"] = each(target::differences(a, b), [](const auto& one) {
+    return json::object({{"feature", one.feature},
+                         {"stated_in_a", one.in_a},
+                         {"stated_in_b", one.in_b},
+                         {"both", strings(one.both)},
+                         {"only_a", strings(one.only_a)},
+                         {"only_b", strings(one.only_b)}});
+  });
+  out["code_for_a_suits_b"] = code(a, b);
+  out["code_for_b_suits_a"] = code(b, a);
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
 #include "onnxpack/package/extract.h"
+#include "onnxpack/package/fleet.h"
 #include "onnxpack/package/package_file.h"
 #include "onnxpack/package/slim.h"
 #include "onnxpack/package/verify.h"
@@ -30,7 +31,9 @@ json::Value select_document(const package::SlimReport& report, const target::Tar
 json::Value extract_document(const package::ExtractReport& report, const std::string& output);
 json::Value verify_document(const package::VerifyReport& report);
 json::Value bench_document(const package::BenchReport& report);
+json::Value plan_document(const package::FleetReport& report);
 json::Value backends_document(const std::vector<package::BackendInfo>& backends);
+json::Value targets_diff_document(const target::Target& a, const target::Target& b);
 json::Value targets_document(const std::vector<target::Target>& targets);
 
 json::Value to_json(const manifest::ValueInfo& value);

@@ -94,6 +94,16 @@ void Flags::path(std::string names, std::string value, std::string help,
        });
 }
 
+void Flags::paths(std::string names, std::string value, std::string help,
+                  std::vector<std::filesystem::path>& out) {
+  each(std::move(names), std::move(value), std::move(help),
+       [&out](const std::string& text) -> Status {
+         if (text.empty()) return fail(ErrorKind::invalid_argument, "an empty path");
+         out.emplace_back(text);
+         return {};
+       });
+}
+
 Result<Parsed> Flags::parse(const std::vector<std::string>& arguments) {
   CLI::App app;
   app.set_help_flag("--help,-h");
@@ -153,7 +163,12 @@ Status Flags::take_positionals(const std::vector<std::string>& extras,
 Status Flags::deal(const std::vector<std::string>& positionals) {
   auto next = positionals.begin();
   for (Item& item : items_) {
-    if (item.positional && next != positionals.end()) item.given.push_back(*next++);
+    if (!item.positional || next == positionals.end()) continue;
+    if (item.count == Count::many) {
+      item.given.assign(next, positionals.end());
+      return {};
+    }
+    item.given.push_back(*next++);
   }
   if (next == positionals.end()) return {};
   return fail(ErrorKind::invalid_argument,
@@ -168,7 +183,7 @@ Status Flags::check_counts() const {
                                                              long_name(item.names), value));
       }
     }
-    if (item.positional && item.count == Count::one && item.given.empty()) {
+    if (item.positional && item.count != Count::optional && item.given.empty()) {
       return fail(ErrorKind::invalid_argument, fmt::format("{} is missing", item.names),
                   "usage: " + usage());
     }
@@ -203,7 +218,7 @@ std::string Flags::usage() const {
   std::string out = command_.empty() ? "" : command_ + " ";
   for (const Item& item : items_) {
     if (item.positional)
-      out += item.count == Count::one ? item.names + " " : "[" + item.names + "] ";
+      out += item.count == Count::optional ? "[" + item.names + "] " : item.names + " ";
   }
   return out + "[flags]";
 }

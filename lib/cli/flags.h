@@ -18,7 +18,7 @@
 namespace onnxpack::cli {
 
 enum class Parsed { values, help };
-enum class Count { one, optional };
+enum class Count { one, optional, many };  // many: at least one, takes all that is left
 
 // Values are handed to their `use` in the order of declaration, and for one flag in the order of
 // the command line. So a flag that reads a file of defaults is declared first.
@@ -43,6 +43,8 @@ class Flags {
   void text(std::string names, std::string value, std::string help, std::string& out);
   void texts(std::string names, std::string value, std::string help, std::vector<std::string>& out);
   void path(std::string names, std::string value, std::string help, std::filesystem::path& out);
+  void paths(std::string names, std::string value, std::string help,
+             std::vector<std::filesystem::path>& out);
   template <std::integral T>
   void number(std::string names, std::string value, std::string help, T& out, T least = 0);
   template <typename T>

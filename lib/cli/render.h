@@ -11,6 +11,7 @@
 #include "onnxpack/package/backends.h"
 #include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
+#include "onnxpack/package/fleet.h"
 #include "onnxpack/package/package_file.h"
 #include "onnxpack/package/slim.h"
 #include "onnxpack/package/verify.h"
@@ -43,8 +44,13 @@ void render_verify(const Console& console, const package::PackageFile& package,
 
 void render_bench(const Console& console, const package::BenchReport& report);
 
+// `subject` is the model or package as it was named.
+void render_plan(const Console& console, const package::FleetReport& report,
+                 const std::string& subject, std::size_t devices);
+
 void render_backends(const Console& console, const std::vector<package::BackendInfo>& backends);
 void render_targets(const Console& console, const std::vector<target::Target>& targets);
+void render_targets_diff(const Console& console, const target::Target& a, const target::Target& b);
 
 // "3.52 ms", "1.2 s"; "" for what a runtime does not tell.
 std::string milliseconds(double value);

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
+#include "onnxpack/target/difference.h"
 #include "render.h"
 
 namespace onnxpack::cli {
@@ -82,6 +84,37 @@ void render_targets(const Console& console, const std::vector<target::Target>& t
   Table aliases({Align::left, Align::left});
   for (const auto& [alias, profile] : target::profile_aliases()) aliases.add({alias, profile});
   console.out() << aliases.render(console.paint(), 2);
+}
+
+void render_targets_diff(const Console& console, const target::Target& a, const target::Target& b) {
+  auto& out = console.out();
+  Table table({Align::left, Align::left, Align::left});
+  for (const auto& one : target::differences(a, b)) {
+    std::string feature = one.feature;
+    auto add = [&](std::string_view who, bool stated, const std::vector<std::string>& values) {
+      std::string text = !stated ? "(not stated)" : values.empty() ? "(none)" : join(values, " ");
+      table.add({Cell(std::exchange(feature, ""), Style::name), Cell(who),
+                 Cell(std::move(text), stated && !values.empty() ? Style::bold : Style::dim)});
+    };
+    // A side that has nothing of its own is said only where the two share nothing either.
+    if (!one.only_a.empty() || one.both.empty()) add(a.name, one.in_a, one.only_a);
+    if (!one.only_b.empty() || one.both.empty()) add(b.name, one.in_b, one.only_b);
+    if (!one.both.empty()) add("both", true, one.both);
+  }
+  if (table.empty()) {
+    out << "the facts are the same\n";
+  } else {
+    out << table.render(console.paint(), 0);
+  }
+  for (const auto& [made_for, device] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+    auto check = target::suits(*made_for, *device);
+    out << fmt::format("code for {} {} {}{}\n", printable(made_for->name),
+                       check.outcome == target::Outcome::met       ? "suits"
+                       : check.outcome == target::Outcome::not_met ? "does not suit"
+                                                                   : "may not suit",
+                       printable(device->name),
+                       check.outcome == target::Outcome::met ? "" : ": " + check.reason);
+  }
 }
 
 }  // namespace onnxpack::cli

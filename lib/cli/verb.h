@@ -39,6 +39,7 @@ extern const Verb select_verb;
 extern const Verb extract_verb;
 extern const Verb verify_verb;
 extern const Verb bench_verb;
+extern const Verb plan_verb;
 extern const Verb targets_verb;
 extern const Verb backends_verb;
 extern const Verb doctor_verb;

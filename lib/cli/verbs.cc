@@ -13,6 +13,7 @@ std::span<const Verb> verbs() {
       extract_verb,
       verify_verb,
       bench_verb,
+      plan_verb,
       targets_verb,
       backends_verb,
       doctor_verb,

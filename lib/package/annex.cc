@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t evidence_limit = std::uint64_t{64} << 20;
 constexpr std::string_view folder = "evidence/";
 
-Result<manifest::Evidence> read_evidence(const PackageFile& package,
-                                         const manifest::LayoutMember& member) {
+Result<manifest::Evidence> read_annex(const PackageFile& package,
+                                      const manifest::LayoutMember& member) {
   ONNXPACK_TRY(Bytes bytes, package.read_member(member.name, evidence_limit));
   if (std::string found = crypto::sha256(bytes).hex(); found != member.sha256) {
     return fail(ErrorKind::untrusted,
@@ -37,11 +37,26 @@ Status copy_members(const Environment& environment, const PackageFile& package,
 
 }  // namespace
 
+Result<std::vector<manifest::Evidence>> read_evidence(
+    io::FileSystem& files, const std::vector<std::filesystem::path>& paths) {
+  std::vector<manifest::Evidence> out;
+  for (const auto& path : paths) {
+    auto read = [&]() -> Result<manifest::Evidence> {
+      ONNXPACK_TRY(std::string text, files.read_text(path, evidence_limit));
+      ONNXPACK_TRY(json::Value value, json::parse(text));
+      return manifest::evidence_from_json(value);
+    };
+    ONNXPACK_TRY(auto evidence, in(read(), printable(path.string())));
+    out.push_back(std::move(evidence));
+  }
+  return out;
+}
+
 Result<std::vector<manifest::Evidence>> evidence_in(const PackageFile& package) {
   std::vector<manifest::Evidence> out;
   for (const auto& member : package.layout().members) {
     if (!member.name.starts_with(folder) || !package.holds(member.name)) continue;
-    ONNXPACK_TRY(auto evidence, in(read_evidence(package, member),
+    ONNXPACK_TRY(auto evidence, in(read_annex(package, member),
                                    fmt::format("{}: {}", printable(package.path().string()),
                                                printable(member.name))));
     out.push_back(std::move(evidence));

@@ -161,6 +161,8 @@ TEST_CASE("the host's facts agree with the kernel's own list", "[cpu][host]") {
   Facts facts = host_cpu_facts();
   REQUIRE(facts.contains("cpu.features"));
   for (const std::string& feature : facts["cpu.features"]) {
+    // Linux hides these where a CPU's generator has an erratum, though CPUID still lists them.
+    if (feature == "rdrand" || feature == "rdseed") continue;
     INFO(feature);
     // Linux hides it on AMD Zen 5, where the shorter forms give zeros too often; the instruction is
     // there all the same.

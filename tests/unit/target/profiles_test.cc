@@ -3,6 +3,7 @@
 #include <fstream>
 #include <set>
 
+#include "onnxpack/target/difference.h"
 #include "onnxpack/target/requirement.h"
 #include "onnxpack/target/target.h"
 #include "onnxpack/target/vocabulary.h"
@@ -13,11 +14,7 @@ using namespace onnxpack::target;
 namespace {
 
 bool suits(const char* blob_for, const char* device) {
-  Target target = *find_profile(device);
-  for (const auto& requirement : requirements_of(*find_profile(blob_for))) {
-    if (check(requirement, target).outcome != Outcome::met) return false;
-  }
-  return true;
+  return target::suits(*find_profile(blob_for), *find_profile(device)).outcome == Outcome::met;
 }
 
 }  // namespace
@@ -225,4 +222,22 @@ TEST_CASE("the vocabulary has no name twice and its ladders close downwards", "[
   // Armv9.0 grew from 8.5.
   CHECK(ladder_closure("aarch64.version", "v9.0").at(5) == "v8.5");
   CHECK(ladder_closure("aarch64.version", "v9.0").at(6) == "v9.0");
+}
+
+TEST_CASE("code for a profile suits that profile, and what differs is symmetric") {
+  for (const auto& a : profiles()) {
+    INFO(a.name);
+    CHECK(target::suits(a, a).outcome == Outcome::met);
+    CHECK(differences(a, a).empty());
+    for (const auto& b : profiles()) {
+      auto there = differences(a, b);
+      auto back = differences(b, a);
+      REQUIRE(there.size() == back.size());
+      for (std::size_t i = 0; i < there.size(); ++i) {
+        REQUIRE(there[i].feature == back[i].feature);
+        REQUIRE(there[i].only_a == back[i].only_b);
+        REQUIRE(there[i].in_a == back[i].in_b);
+      }
+    }
+  }
 }

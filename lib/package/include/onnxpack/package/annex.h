@@ -13,6 +13,11 @@
 
 namespace onnxpack::package {
 
+// Evidence files as `bench --record` and `verify --record` write them. Errors: not_found, io,
+// corrupt, with the file's name.
+Result<std::vector<manifest::Evidence>> read_evidence(
+    io::FileSystem& files, const std::vector<std::filesystem::path>& paths);
+
 // Every evidence/*.json that this file holds, checked against its digest, in the order of names.
 // Errors: untrusted, corrupt, with the member's name.
 Result<std::vector<manifest::Evidence>> evidence_in(const PackageFile& package);
