@@ -12,12 +12,12 @@
 namespace onnxpack::extents {
 namespace {
 
-// 128 Ki sites of 8 windows each fill a table of 48 MiB, and its filter of 2 MiB stays near the
-// core.
-constexpr std::uint64_t max_sites = std::uint64_t{1} << 17;
+// 16 Ki sites of 16 windows each: a table of 16 MiB, and a filter of 512 KiB that stays near the
+// core. Eight times as many take twice as long where little matches (tests/bench extents).
+constexpr std::uint64_t max_sites = std::uint64_t{1} << 14;
 constexpr std::uint64_t least_distance = 64;
-// A site's windows and what they read: positions p to p+7, 32 bytes each.
-constexpr std::size_t site_size = word_size + window_size - 1;
+// A site's windows and what they read: positions p to p+15, 32 bytes each.
+constexpr std::size_t site_size = step_size + window_size - 1;
 // Sites further apart than this are read one by one, nearer ones with all that lies between.
 constexpr std::uint64_t sparse_distance = 8192;
 constexpr std::uint64_t least_transposed = 1024;
@@ -34,7 +34,7 @@ Status check(const CancelFlag* cancel) {
 
 struct Finder::State {
   explicit State(std::uint64_t expected)
-      : distance(distance_for(expected)), table(expected / distance * word_size) {}
+      : distance(distance_for(expected)), table(expected / distance * step_size) {}
 
   struct Match {
     std::uint64_t begin = 0;  // in the blob
@@ -47,7 +47,7 @@ struct Finder::State {
   class Search;
 
   void note_site(const std::byte* site, std::uint32_t source, std::uint64_t offset) {
-    for (std::size_t i = 0; i < word_size; ++i) {
+    for (std::size_t i = 0; i < step_size; ++i) {
       if (!is_fill(load_word(site + i))) table.insert(site + i, {offset + i, source});
     }
   }
@@ -80,7 +80,7 @@ Status Finder::State::note_transposed(const io::ReadableFile& file, std::uint32_
   }
   matrices.push_back({range.offset, matrix});
   auto number = static_cast<std::uint32_t>(matrices.size());
-  for (std::size_t i = 0; i < word_size; ++i) {
+  for (std::size_t i = 0; i < step_size; ++i) {
     if (!is_fill(load_word(begin.data() + i))) table.insert(begin.data() + i, {i, source, number});
   }
   return {};
@@ -124,9 +124,10 @@ class Finder::State::Search {
  private:
   // Looks at `view`, which stands at `at`, up to the first match, and says where to go on.
   Result<std::uint64_t> scan(ByteView view, std::uint64_t at) {
-    for (std::size_t i = 0; i + window_size <= view.size(); i += word_size) {
+    for (std::size_t i = 0; i + window_size <= view.size(); i += step_size) {
+      i = state_.table.skip(view, i);
+      if (i + window_size > view.size()) break;
       const std::byte* here = view.data() + i;
-      if (!state_.table.may_hold(load_word(here))) continue;
       auto place = state_.table.find(here);
       if (!place) continue;
       ONNXPACK_TRY(Match match, place->matrix == 0 ? extend(at + i, *place)
@@ -135,7 +136,7 @@ class Finder::State::Search {
       add_match(match);
       return covered_;
     }
-    std::uint64_t done = (view.size() - window_size) / word_size * word_size + word_size;
+    std::uint64_t done = (view.size() - window_size) / step_size * step_size + step_size;
     return at + done;
   }
 

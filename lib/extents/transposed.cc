@@ -16,10 +16,16 @@ constexpr std::uint64_t band_limit = std::uint64_t{8} << 20;
 template <typename Element>
 void scatter(const std::byte* source, std::uint64_t rows, std::uint64_t columns, std::byte* out,
              std::uint64_t out_row) {
-  for (std::uint64_t i = 0; i < rows; ++i) {
+  // Some rows at a time, so that what is written to one place fills a cache line: row by row takes
+  // four times as long.
+  constexpr std::uint64_t together = std::max<std::uint64_t>(64 / sizeof(Element), 16);
+  for (std::uint64_t first = 0; first < rows; first += together) {
+    std::uint64_t last = std::min(first + together, rows);
     for (std::uint64_t j = 0; j < columns; ++j) {
-      std::memcpy(out + (j * out_row + i) * sizeof(Element),
-                  source + (i * columns + j) * sizeof(Element), sizeof(Element));
+      for (std::uint64_t i = first; i < last; ++i) {
+        std::memcpy(out + (j * out_row + i) * sizeof(Element),
+                    source + (i * columns + j) * sizeof(Element), sizeof(Element));
+      }
     }
   }
 }

@@ -1,8 +1,8 @@
 // Finds what of a blob stands in other members already. Knows nothing of any backend: it looks for
 // equal bytes.
 //
-// Method: of every source, windows of bytes are noted at sites some distance apart, each at 8
-// consecutive positions, so that in the blob every 8th position is enough to look at whatever the
+// Method: of every source, windows of bytes are noted at sites some distance apart, each at 16
+// consecutive positions, so that in the blob every 16th position is enough to look at whatever the
 // alignment. A Bloom filter over 8 bytes sorts most of those out, a table over 32 bytes the rest,
 // and what remains is compared with the source's bytes and extended both ways as far as they are
 // equal.
@@ -35,7 +35,7 @@ struct Range {
 };
 
 // One thread at a time. The result depends on the sources, their order and the blob alone. Memory:
-// at most 64 MiB, whatever the size of the sources. Every match that covers two sites of its source
+// at most 32 MiB, whatever the size of the sources. Every match that covers two sites of its source
 // (sampling_distance() apart, and at the begin of each range) is found.
 class Finder {
  public:
