@@ -4,6 +4,7 @@
 here and its memory is gone before the compiler starts.
 """
 
+import os
 import sys
 
 from onnxpack_iree import protocol, stages, verbs
@@ -11,5 +12,10 @@ from onnxpack_iree import protocol, stages, verbs
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     if arguments[:1] == ["stage"]:
-        sys.exit(stages.main(arguments[1:]))
+        code = stages.main(arguments[1:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # The answer is written. Without Python's tidying up: IREE's worker threads may still run while their pool is taken
+        # down, and then the process aborts ("terminate called without an active exception", one run in ten on a busy machine).
+        os._exit(code)
     sys.exit(protocol.serve(arguments, verbs.TABLE))
