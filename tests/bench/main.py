@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import large
 import measure
 import pack
 import startup
@@ -16,6 +17,7 @@ import variants
 BENCHES = {
     "startup": startup.bench,
     "pack": pack.bench,
+    "large": large.bench,
     "variants": variants.bench,
 }
 

@@ -32,8 +32,9 @@ def _value(name: str, size: int) -> bytes:
     return _text(1, name) + _bytes(2, _bytes(1, tensor))
 
 
-def external_model(folder: Path, size: int, tensors: int = 64) -> Path:
-    """A chain of Add nodes whose weights, `size` bytes in all, lie in one external file of pseudo-random bytes."""
+def external_model(folder: Path, size: int, tensors: int = 64, sparse: bool = False) -> Path:
+    """A chain of Add nodes whose weights, `size` bytes in all, lie in one external file of pseudo-random bytes; or, sparse,
+    of zeros that take no room on the disk."""
     folder.mkdir(parents=True, exist_ok=True)
     each = size // tensors // 4096 * 4096
     graph = b""
@@ -52,10 +53,42 @@ def external_model(folder: Path, size: int, tensors: int = 64) -> Path:
     (folder / "model.onnx").write_bytes(model)
     block = os.urandom(1 << 20)
     with open(folder / "weights.bin", "wb") as data:
+        if sparse:
+            data.truncate(each * tensors)
+            return folder / "model.onnx"
         for i in range(each * tensors >> 20):
             # Every block differs, so that nothing on the way can store it once.
             data.write(i.to_bytes(8, "little") + block[8:])
     return folder / "model.onnx"
+
+
+def inline_model(folder: Path, size: int, tensors: int = 16) -> Path:
+    """The same chain with its weights, zeros, inside the protobuf: `size` bytes, which must stay below 2 GiB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    each = size // tensors // 4096 * 4096
+    nodes = b""
+    previous = "x"
+    for i in range(tensors):
+        out = "y" if i == tensors - 1 else f"t{i}"
+        nodes += _bytes(1, _text(1, previous) + _text(1, f"w{i}") + _text(2, out) + _text(4, "Add"))
+        previous = out
+    nodes += _text(2, "chain")
+    # A tensor's bytes are its last field, so they can be written after its head.
+    heads = []
+    for i in range(tensors):
+        head = _int(1, each // 4) + _int(2, 1) + _text(8, f"w{i}") + _varint(9 << 3 | 2) + _varint(each)
+        heads.append(_varint(5 << 3 | 2) + _varint(len(head) + each) + head)
+    tail = _bytes(11, _value("x", each // 4)) + _bytes(12, _value("y", each // 4))
+    graph_size = len(nodes) + sum(map(len, heads)) + each * tensors + len(tail)
+    path = folder / "model.onnx"
+    with open(path, "wb") as out:
+        out.write(_int(1, 8) + _text(2, "bench") + _varint(7 << 3 | 2) + _varint(graph_size) + nodes)
+        for head in heads:
+            out.write(head)
+            out.truncate(out.tell() + each)
+            out.seek(0, os.SEEK_END)
+        out.write(tail + _bytes(8, _int(2, 13)))
+    return path
 
 
 def real_models(root: Path) -> dict[str, Path]:

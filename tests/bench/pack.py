@@ -7,6 +7,7 @@ Method: in turns, files warm in the page cache, every side synced to the disk. T
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import measure
@@ -33,11 +34,19 @@ def bench(build: Path, scratch: Path) -> dict:
 
     copy = shell(f"cp {model} {data} {out}/ && sync {out}/model.onnx {out}/weights.bin")
     digest = ["openssl", "dgst", "-sha256", str(data)]
+    # The whole model through onnx's own API: what a script that rewrites a model does.
+    onnx_save = (
+        f"import onnx,os\nm=onnx.load('{model}')\n"
+        f"onnx.save(m,'{out}/o.onnx',save_as_external_data=True,location='o.bin')\n"
+        f"f=os.open('{out}/o.bin',os.O_RDONLY)\nos.fsync(f)"
+    )
     candidates = {
         "build --backend none": lambda: [[program, "build", model, "--backend", "none", "-o", out / "o.onnxpkg"]],
         "cp+sync beside sha256": lambda: [copy, digest],
         "cp+sync": lambda: [copy],
     }
+    candidates["tar"] = lambda: [shell(f"tar -cf {out}/o.tar {model} {data} 2>/dev/null && sync {out}/o.tar")]
+    candidates["onnx.save, external data"] = lambda: [[sys.executable, "-c", onnx_save]]
     if shutil.which("zip"):
         candidates["zip -0"] = lambda: [shell(f"zip -0 -q {out}/o.zip {model} {data} && sync {out}/o.zip")]
     python_zip = (
@@ -49,8 +58,8 @@ def bench(build: Path, scratch: Path) -> dict:
     print(f"  build, {SIZE >> 30} GiB of external data")
     measure.print_series(made)
     ratios = [measure.ratio(made["build --backend none"], made["cp+sync beside sha256"])]
-    measure.print_ratio(ratios[0], 1.5)
-    for peer in ("zip -0", "python zipfile"):
+    measure.print_ratio(ratios[0], 1.25)
+    for peer in ("zip -0", "python zipfile", "tar", "onnx.save, external data"):
         if peer in made:
             ratios.append(measure.ratio(made["build --backend none"], made[peer]))
             measure.print_ratio(ratios[-1])
@@ -71,7 +80,7 @@ def bench(build: Path, scratch: Path) -> dict:
     print("  the package")
     measure.print_series(kept)
     ratios.append(measure.ratio(kept["select"], kept["cp+sync of the package"]))
-    measure.print_ratio(ratios[-1])
+    measure.print_ratio(ratios[-1], 1.15)
     ratios.append(measure.ratio(kept["verify --integrity-only"], kept["openssl dgst -sha256"]))
-    measure.print_ratio(ratios[-1])
+    measure.print_ratio(ratios[-1], 1.2)
     return {"series": [s.summary() for s in (made | kept).values()], "ratios": ratios}
