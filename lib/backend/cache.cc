@@ -281,6 +281,29 @@ Status for_each_entry(const fs::path& root, Use&& use) {
 
 }  // namespace
 
+Result<Cache::Lookup> Cache::look(const KeyParts& parts) {
+  Lookup out;
+  std::string key = cache_key(parts);
+  if (read_entry(entry_folder(key), key)) {
+    out.found = out.ever = true;
+    return out;
+  }
+  json::Value wanted = to_json(parts);
+  auto use = [&](const std::string& other, const fs::path& folder) -> Status {
+    auto entry = read_entry(folder, other);
+    if (!entry || text_at(entry->parts, {"backend"}) != parts.backend ||
+        text_at(entry->parts, {"request", "target", "name"}) != parts.request.target.name ||
+        text_at(entry->parts, {"request", "component", "name"}) != parts.request.component.name)
+      return {};
+    auto changed = key_differences(entry->parts, wanted);
+    if (!out.ever || changed.size() < out.changed.size()) out.changed = std::move(changed);
+    out.ever = true;
+    return {};
+  };
+  ONNXPACK_CHECK(for_each_entry(root_, use));
+  return out;
+}
+
 Result<std::vector<CacheEntryInfo>> Cache::list() {
   std::vector<CacheEntryInfo> out;
   ONNXPACK_CHECK(

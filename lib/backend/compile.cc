@@ -122,15 +122,20 @@ Status run_through_cache(const CompileCall& call, const protocol::CompileRequest
 
 }  // namespace
 
+KeyParts key_parts(const CompileCall& call) {
+  KeyParts out{.content = call.content,
+               .backend = call.backend->program.name,
+               .program_sha256 = call.backend->program_sha256,
+               .versions = call.backend->description.versions,
+               .request = call.request};
+  out.request.output_dir = output_name;
+  out.request.scratch_dir = scratch_name;
+  return out;
+}
+
 Result<Compiled> compile(const CompileCall& call) {
-  protocol::CompileRequest request = call.request;
-  request.output_dir = output_name;
-  request.scratch_dir = scratch_name;
-  KeyParts parts{.content = call.content,
-                 .backend = call.backend->program.name,
-                 .program_sha256 = call.backend->program_sha256,
-                 .versions = call.backend->description.versions,
-                 .request = request};
+  KeyParts parts = key_parts(call);
+  const protocol::CompileRequest& request = parts.request;
   Compiled out;
   out.key = cache_key(parts);
   ONNXPACK_CHECK(lay_out(call));

@@ -43,7 +43,9 @@ json::Value job(const package::JobReport& report) {
                        {"size", report.size},
                        {"covered_nodes", report.covered_nodes},
                        {"total_nodes", report.total_nodes},
+                       {"begin_milliseconds", report.begin.count()},
                        {"milliseconds", report.duration.count()},
+                       {"compiler_milliseconds", report.compiler.count()},
                        {"reason", report.reason},
                        {"hint", report.hint},
                        {"log", report.log}});
@@ -189,6 +191,12 @@ json::Value build_document(const package::BuildReport& report, const std::string
                                        {"original_size", report.original_size}});
   out["milliseconds"] = report.duration.count();
   out["exit_code"] = static_cast<int>(code);
+  const package::Schedule& schedule = report.schedule;
+  out["schedule"] = json::object({{"workers", schedule.workers},
+                                  {"compiled", schedule.compiled},
+                                  {"milliseconds", schedule.wall.count()},
+                                  {"least_milliseconds", schedule.least().count()},
+                                  {"idle_milliseconds", schedule.idle().count()}});
   return out;
 }
 

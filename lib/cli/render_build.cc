@@ -55,6 +55,16 @@ void add_job(Table& table, const JobReport& job, bool with_component) {
   if (!job.log.empty()) table.note("log: " + job.log);
 }
 
+// One compiler at a time has no schedule worth a line.
+void print_schedule(const Console& console, const package::Schedule& schedule) {
+  if (schedule.compiled < 2) return;
+  console.out() << fmt::format(
+      "schedule: {} on {}, {}; no order could take less than {}; {} idle\n",
+      count(schedule.compiled, "compiler"), count(schedule.workers, "worker"),
+      human_duration(schedule.wall), human_duration(schedule.least()),
+      human_duration(schedule.idle()));
+}
+
 void print_totals(const Console& console, const BuildRequest& request, const BuildReport& report) {
   auto& out = console.out();
   std::size_t variants = 0;
@@ -107,7 +117,9 @@ void render_build(const Console& console, const BuildRequest& request, const Bui
         "hint: onnx-pack backends lists what is here, onnx-pack doctor how to get the others",
         Style::caution);
   }
-  if (!table.empty()) console.out() << table.render(console.paint(), 0) << '\n';
+  if (!table.empty()) console.out() << table.render(console.paint(), 0);
+  print_schedule(console, report.schedule);
+  if (!table.empty()) console.out() << '\n';
   print_totals(console, request, report);
   if (!report.lost_targets.empty()) {
     console.warn(fmt::format("lost {}: {} (exit code 6; --allow-missing TARGET accepts that)",

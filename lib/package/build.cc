@@ -249,7 +249,10 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
     ONNXPACK_TRY(scratch, io::ScratchDirectory::create("onnx-pack-build-"));
     if (!plan.jobs.empty() && !request.dry_run)
       ONNXPACK_CHECK(stage_components(environment, components, scratch->path()));
-    ONNXPACK_TRY(results, compile_jobs(environment, request, plan, components, scratch->path()));
+    ONNXPACK_TRY(auto compiled,
+                 compile_jobs(environment, request, plan, components, scratch->path()));
+    results = std::move(compiled.results);
+    report.schedule = compiled.schedule;
   }
 
   manifest::Manifest manifest = describe(request, components);

@@ -96,6 +96,7 @@ class JobRun {
     ONNXPACK_CHECK(environment_.files->make_directories(work_));
     ONNXPACK_TRY(auto compiled, backend::compile(call()));
     const Outcome& outcome = compiled.outcome;
+    result.report.compiler = outcome.wall;
     if (outcome.kind == OutcomeKind::cancelled && !environment_.cancel->is_set()) {
       result.report.status = JobStatus::skipped;
       result.report.reason = "stopped: another target failed first (--fail-fast)";
@@ -244,7 +245,7 @@ class JobList {
         scratch_(scratch),
         results_(plan.jobs.size()) {}
 
-  Result<std::vector<JobResult>> run() {
+  Result<CompiledJobs> run() {
     for (const auto& component : components_) {
       ONNXPACK_TRY(auto content, content_of(environment_, component));
       contents_.push_back(std::move(content));
@@ -267,10 +268,27 @@ class JobList {
       results_[i].report.status = JobStatus::skipped;
       results_[i].report.reason = "not started: another target failed first (--fail-fast)";
     }
-    return std::move(results_);
+    Schedule schedule = schedule_of(ends);
+    return CompiledJobs{std::move(results_), schedule};
   }
 
  private:
+  // Before the results are handed out: also tells each report when its job began.
+  Schedule schedule_of(const std::vector<backend::JobResult>& ends) {
+    Schedule out;
+    out.workers = static_cast<unsigned>(std::min<std::size_t>(job_threads(request_), ends.size()));
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i].end == backend::JobEnd::skipped) continue;
+      JobReport& report = results_[i].report;
+      report.begin = ends[i].begin;
+      if (report.status != JobStatus::cached) ++out.compiled;
+      out.wall = std::max(out.wall, ends[i].begin + ends[i].duration);
+      out.busy += ends[i].duration;
+      out.longest = std::max(out.longest, ends[i].duration);
+    }
+    return out;
+  }
+
   bool run_one(std::size_t index, const CancelFlag& cancel) {
     const Job& job = plan_.jobs[index];
     JobRun run(environment_, request_, job, components_[job.component], scratch_, index,
@@ -299,25 +317,59 @@ class JobList {
   std::vector<JobResult> results_;
 };
 
-// A dry run says what would be compiled; nothing is started.
-std::vector<JobResult> planned(const BuildRequest& request, const Plan& plan,
-                               const std::vector<PreparedComponent>& components) {
-  std::vector<JobResult> out;
+// Why a job is not answered by the cache.
+std::string why_compiled(const Environment& environment, const backend::Cache::Lookup& lookup) {
+  if (environment.cache.empty()) return "the cache is not used";
+  if (!lookup.ever) return "never compiled for this target by this backend";
+  return "since it was last compiled: " + join(lookup.changed, "; ");
+}
+
+// A dry run says what would be compiled and why; nothing is started, and no cache is made.
+Result<CompiledJobs> planned(const Environment& environment, const BuildRequest& request,
+                             const Plan& plan, const std::vector<PreparedComponent>& components) {
+  std::vector<Content> contents;
+  for (const auto& component : components) {
+    ONNXPACK_TRY(auto content, content_of(environment, component));
+    contents.push_back(std::move(content));
+  }
+  std::optional<backend::Cache> cache;
+  if (!environment.cache.empty() && environment.files->exists(environment.cache)) {
+    ONNXPACK_TRY(cache, backend::Cache::open(environment.cache));
+  }
+  CompiledJobs out;
   for (const Job& job : plan.jobs) {
-    out.emplace_back().report = report_of(request, job, components[job.component]);
-    out.back().report.status = JobStatus::planned;
+    JobReport& report = out.results.emplace_back().report;
+    report = report_of(request, job, components[job.component]);
+    backend::CompileCall call;
+    call.backend = job.backend;
+    call.request = job.request;
+    call.content = contents[job.component];
+    backend::Cache::Lookup lookup;
+    if (cache) {
+      ONNXPACK_TRY(lookup, cache->look(backend::key_parts(call)));
+    }
+    report.status = lookup.found ? JobStatus::cached : JobStatus::planned;
+    if (!lookup.found) report.reason = why_compiled(environment, lookup);
   }
   return out;
 }
 
 }  // namespace
 
-Result<std::vector<JobResult>> compile_jobs(const Environment& environment,
-                                            const BuildRequest& request, const Plan& plan,
-                                            const std::vector<PreparedComponent>& components,
-                                            const std::filesystem::path& scratch) {
-  if (request.dry_run) return planned(request, plan, components);
-  if (plan.jobs.empty()) return std::vector<JobResult>();
+std::chrono::milliseconds Schedule::least() const {
+  return std::max(longest, workers > 0 ? busy / workers : busy);
+}
+
+std::chrono::milliseconds Schedule::idle() const {
+  return std::max(wall * workers - busy, std::chrono::milliseconds(0));
+}
+
+Result<CompiledJobs> compile_jobs(const Environment& environment, const BuildRequest& request,
+                                  const Plan& plan,
+                                  const std::vector<PreparedComponent>& components,
+                                  const std::filesystem::path& scratch) {
+  if (request.dry_run) return planned(environment, request, plan, components);
+  if (plan.jobs.empty()) return CompiledJobs();
   return JobList(environment, request, plan, components, scratch).run();
 }
 

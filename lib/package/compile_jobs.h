@@ -17,12 +17,17 @@ struct JobResult {
   std::vector<BlobFile> blobs;
 };
 
+struct CompiledJobs {
+  std::vector<JobResult> results;
+  Schedule schedule;
+};
+
 // One result per job, in the plan's order. `scratch` holds the staged components and lives until
 // the package is written, since blobs lie below it. Errors: cancelled, io; what concerns one job is
 // in its report.
-Result<std::vector<JobResult>> compile_jobs(const Environment& environment,
-                                            const BuildRequest& request, const Plan& plan,
-                                            const std::vector<PreparedComponent>& components,
-                                            const std::filesystem::path& scratch);
+Result<CompiledJobs> compile_jobs(const Environment& environment, const BuildRequest& request,
+                                  const Plan& plan,
+                                  const std::vector<PreparedComponent>& components,
+                                  const std::filesystem::path& scratch);
 
 }  // namespace onnxpack::package

@@ -214,6 +214,45 @@ TEST_CASE("the key is what the documentation says") {
   CHECK(cache_key(parts) == crypto::sha256(json::compact(value)).hex());
 }
 
+TEST_CASE("the cache says what differs from the entry most like a key") {
+  CachedCompiles cached;
+  auto look = [&](const std::function<void(Compile&)>& change) {
+    Compile compile("good");
+    if (change) change(compile);
+    auto out = cached.cache.look(key_parts(compile.call));
+    REQUIRE(out);
+    return *out;
+  };
+  CHECK_FALSE(look(nullptr).ever);
+  cached.run();
+  cached.run([](Compile& c) { c.call.request.options["level"] = 2; });
+  CHECK(look(nullptr).found);
+  CHECK(look([](Compile& c) { c.call.request.threads = 7; }).found);
+  using Change = std::function<void(Compile&)>;
+  const std::vector<std::pair<Change, Lines>> changes = {
+      {[](Compile& c) { c.call.request.options["level"] = 3; }, {"option level: 2 -> 3"}},
+      {[](Compile& c) { c.call.request.options["name"] = "x"; }, {"option name: (none) -> x"}},
+      {[](Compile& c) { c.backend.description.versions["hostile"] = "2"; },
+       {"version of hostile: 1 -> 2"}},
+      {[](Compile& c) { c.call.content["weights.bin"] = std::string(64, 'd'); },
+       {"content of weights.bin: (none) -> dddddddddddd"}},
+      {[](Compile& c) { c.call.request.target.facts["x86_64.level"] = {"v4"}; },
+       {"target's x86_64.level: (none) -> [\"v4\"]"}},
+      {[](Compile& c) {
+         c.call.request.input_shapes["x"] = {1, 3};
+       },
+       {"shape of x: (none) -> [1,3]"}},
+  };
+  for (const auto& [change, lines] : changes) {
+    auto out = look(change);
+    CHECK(out.ever);
+    CHECK_FALSE(out.found);
+    CHECK(out.changed == lines);
+  }
+  // Another target has nothing to be compared with.
+  CHECK_FALSE(look([](Compile& c) { c.call.request.target.name = "x86-64-v4"; }).ever);
+}
+
 TEST_CASE("failures are not cached") {
   CachedCompiles cached;
   CHECK(cached.run(nullptr, "refuses").outcome.kind == OutcomeKind::refused);

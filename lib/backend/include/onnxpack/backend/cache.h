@@ -37,6 +37,9 @@ json::Value to_json(const KeyParts& parts);
 // SHA-256 in hex of the compact JSON above.
 std::string cache_key(const KeyParts& parts);
 
+// What differs between the JSON of two keys' parts, one line each, in the order of paths.
+std::vector<std::string> key_differences(const json::Value& before, const json::Value& after);
+
 struct CachedCompile {
   protocol::CompileResponse response;
   std::vector<OutputFile> files;
@@ -82,6 +85,15 @@ class Cache {
   // Errors: io. An entry that is already there stays.
   Status store(const std::string& key, const json::Value& parts, const json::Value& response,
                const std::vector<OutputFile>& files);
+
+  // Whether a compile of these parts would be found, and if not, how they differ from the entry
+  // most like them. Reads entries' descriptions, no blobs. Errors: io.
+  struct Lookup {
+    bool found = false;
+    bool ever = false;                 // something was compiled by this backend for this target
+    std::vector<std::string> changed;  // "option level: 2 -> 3"; without `found` and with `ever`
+  };
+  Result<Lookup> look(const KeyParts& parts);
 
   // In key order. Errors: io.
   Result<std::vector<CacheEntryInfo>> list();

@@ -41,6 +41,9 @@ struct Compiled {
   std::vector<OutputFile> files;       // when ok
 };
 
+// What compile() looks the call up by.
+KeyParts key_parts(const CompileCall& call);
+
 // Blocks. Thread safe. Errors: io of the host's own; everything that the backend does is in the
 // outcome.
 Result<Compiled> compile(const CompileCall& call);

@@ -84,10 +84,24 @@ struct JobReport {
   std::uint64_t size = 0;             // bytes of all its blobs
   std::uint64_t covered_nodes = 0;
   std::uint64_t total_nodes = 0;
+  std::chrono::milliseconds begin{0};  // since the first job started
   std::chrono::milliseconds duration{0};
-  std::string reason;  // why there is no variant
+  std::chrono::milliseconds compiler{0};  // of it, the backend's own time; the rest is the host's
+  std::string reason;  // why there is no variant; of a planned one: why it is to be compiled
   std::string hint;    // what would make it work
   std::string log;     // path of the compiler's output, when kept
+};
+
+// How well the compilers' time was used.
+struct Schedule {
+  unsigned workers = 0;               // jobs at once
+  std::size_t compiled = 0;           // jobs that ran a compiler
+  std::chrono::milliseconds wall{0};  // from the first job's start to the last one's end
+  std::chrono::milliseconds busy{0};  // all jobs' durations together
+  std::chrono::milliseconds longest{0};
+  // No order of the same jobs on as many workers takes less.
+  std::chrono::milliseconds least() const;
+  std::chrono::milliseconds idle() const;  // worker time without a job
 };
 
 struct BuildReport {
@@ -99,6 +113,7 @@ struct BuildReport {
   std::string package_id;             // empty on a dry run
   std::uint64_t package_size = 0;
   std::uint64_t original_size = 0;  // models and external data as given
+  Schedule schedule;
   std::chrono::milliseconds duration{0};
 };
 
