@@ -253,6 +253,23 @@ TEST_CASE("extents lean on stored members only, in one step", "[layout]") {
         }) == "\"evidence/build-host.json\" is held as extents, but is not in the manifest");
 }
 
+TEST_CASE("the indexes of a package of six 10 GB members are small", "[manifest][layout]") {
+  Manifest manifest = full_manifest();
+  Layout layout = full_layout();
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    std::string name = "variants/x86-64-v3-onnxruntime/part-" + std::to_string(i);
+    std::string list = "digests/" + name + ".sha256";
+    manifest.members.push_back({name, 10'000'000'000, digest(40 + i), list});
+    manifest.members.push_back({list, 2384 * 32, digest(50 + i), ""});
+    layout.members.push_back({name, Storage::extents, {}, {}, {"components/model/weights.bin"}});
+    layout.members.push_back({"extents/" + name, Storage::stored, 5000, digest(60 + i)});
+    layout.members.push_back({list, Storage::stored});
+  }
+  REQUIRE(validate(manifest));
+  REQUIRE(check_layout(layout, manifest));
+  CHECK(emit(manifest).size() + emit(layout).size() < 64 * 1024);
+}
+
 TEST_CASE("names are found or not", "[manifest]") {
   Manifest manifest = full_manifest();
   CHECK(manifest.find_component("model") == &manifest.components[0]);
