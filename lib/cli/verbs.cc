@@ -17,6 +17,7 @@ std::span<const Verb> verbs() {
       targets_verb,
       backends_verb,
       doctor_verb,
+      ternarize_verb,
       kernels_verb,
       cache_verb,
       version_verb,

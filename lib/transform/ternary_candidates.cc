@@ -1,0 +1,174 @@
+#include "ternary_candidates.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace onnxpack::transform {
+namespace {
+
+constexpr std::uint32_t model_graph = 7;
+constexpr std::uint32_t graph_node = 1;
+constexpr std::uint64_t largest_node = std::uint64_t{256} << 20;
+// A smaller matrix saves less than its new initializers and nodes cost.
+constexpr std::int64_t least_elements = 256;
+
+using model::DataType;
+
+bool is_float_matrix(const model::Constant& constant) {
+  const bool is_float = constant.type == DataType::float32 || constant.type == DataType::float16 ||
+                        constant.type == DataType::bfloat16;
+  return is_float && constant.source == model::ConstantSource::initializer &&
+         constant.where == "graph" && constant.dims.size() == 2 && constant.dims[0] > 0 &&
+         constant.dims[1] > 0 && constant.dims[0] * constant.dims[1] >= least_elements;
+}
+
+const onnx::AttributeProto* attribute(const onnx::NodeProto& node, std::string_view name) {
+  for (const auto& one : node.attribute())
+    if (one.name() == name) return &one;
+  return nullptr;
+}
+std::int64_t integer(const onnx::NodeProto& node, std::string_view name, std::int64_t otherwise) {
+  const auto* found = attribute(node, name);
+  return found != nullptr ? found->i() : otherwise;
+}
+float real(const onnx::NodeProto& node, std::string_view name, float otherwise) {
+  const auto* found = attribute(node, name);
+  return found != nullptr ? found->f() : otherwise;
+}
+
+// How the node's input uses a weight: the kind and whether the initializer is [K, N]; nothing when
+// in no way known here.
+struct Known {
+  UseKind kind;
+  bool transposed;
+};
+std::optional<Known> known_use(const onnx::NodeProto& node, int input) {
+  if (!node.domain().empty() && node.domain() != "ai.onnx") return std::nullopt;
+  if (node.op_type() == "MatMul" && input == 1) return Known{UseKind::matmul, true};
+  if (node.op_type() == "Gather" && input == 0 && integer(node, "axis", 0) == 0)
+    return Known{UseKind::gather, false};
+  if (node.op_type() != "Gemm" || input != 1) return std::nullopt;
+  const bool has_c = node.input_size() > 2 && !node.input(2).empty();
+  const bool plain = integer(node, "transA", 0) == 0 && real(node, "alpha", 1) == 1 &&
+                     (!has_c || real(node, "beta", 1) == 1);
+  if (!plain) return std::nullopt;
+  return Known{UseKind::gemm, integer(node, "transB", 0) == 0};
+}
+
+bool holds_graphs(const std::string& op_type) {
+  return op_type == "If" || op_type == "Loop" || op_type == "Scan" || op_type == "SequenceMap";
+}
+
+// Every name that a body, or a body in it, reads or gives out.
+void collect_names(const onnx::GraphProto& graph, std::set<std::string>& names) {
+  for (const auto& output : graph.output()) names.insert(output.name());
+  for (const auto& node : graph.node()) {
+    names.insert(node.input().begin(), node.input().end());
+    for (const auto& one : node.attribute())
+      if (one.has_g()) collect_names(one.g(), names);
+  }
+}
+
+class Finder {
+ public:
+  explicit Finder(const model::ModelFile& model) : model_(model) {
+    for (std::size_t i = 0; i < model.constants().size(); ++i)
+      if (is_float_matrix(model.constants()[i])) found_[model.constants()[i].name].constant = i;
+    for (const auto& output : model.outputs()) other(output.name, "it is an output of the graph");
+    for (const auto& input : model.defaulted_inputs())
+      other(input.name, "it is an input of the graph too");
+  }
+
+  Status look_at(std::size_t index, const model::WireField& field) {
+    const model::Node& facts = model_.nodes()[index];
+    const bool has_body = holds_graphs(facts.op_type);
+    const bool touches =
+        std::ranges::any_of(facts.inputs, [&](const auto& name) { return found_.contains(name); });
+    if (!has_body && !touches) return {};
+    ONNXPACK_TRY(onnx::NodeProto node, read_node(model_, field));
+    for (const auto& one : node.attribute()) {
+      if (!one.has_g()) continue;
+      std::set<std::string> names;
+      collect_names(one.g(), names);
+      for (const auto& name : names)
+        other(name, fmt::format("a body of {} uses it", facts.op_type));
+    }
+    for (int i = 0; i < node.input_size(); ++i) add(node, index, i);
+    return {};
+  }
+
+  std::vector<TernaryCandidate> take() {
+    std::vector<TernaryCandidate> out;
+    for (auto& [name, candidate] : found_)
+      if (!candidate.uses.empty()) out.push_back(std::move(candidate));
+    std::ranges::sort(out, {}, &TernaryCandidate::constant);
+    return out;
+  }
+
+ private:
+  void other(const std::string& name, std::string why) {
+    auto at = found_.find(name);
+    if (at != found_.end() && at->second.other_use.empty()) at->second.other_use = std::move(why);
+  }
+
+  void add(const onnx::NodeProto& node, std::size_t index, int input) {
+    auto at = found_.find(node.input(input));
+    if (at == found_.end()) return;
+    TernaryCandidate& candidate = at->second;
+    const auto known = known_use(node, input);
+    if (!known) {
+      other(at->first, fmt::format("{} uses it as input {}", node.op_type(), input));
+    } else if (!candidate.uses.empty() && candidate.transposed != known->transposed) {
+      other(at->first, fmt::format("{} uses its transpose", node.op_type()));
+    } else {
+      candidate.transposed = known->transposed;
+      candidate.uses.push_back({index, known->kind});
+    }
+  }
+
+  const model::ModelFile& model_;
+  std::map<std::string, TernaryCandidate> found_;
+};
+
+}  // namespace
+
+Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field) {
+  if (field.size > largest_node)
+    return fail(ErrorKind::unsupported,
+                fmt::format("a node of {} bytes is larger than 256 MiB", field.size));
+  ONNXPACK_TRY(Bytes bytes, model.file().read(field.payload, field.size));
+  onnx::NodeProto out;
+  if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return fail(ErrorKind::corrupt, fmt::format("the node at byte {} cannot be read", field.begin));
+  return out;
+}
+
+Result<std::vector<model::WireField>> node_fields(const model::ModelFile& model) {
+  model::WireInput input(model.file());
+  model::WireMessage top(input);
+  std::vector<model::WireField> out;
+  while (true) {
+    ONNXPACK_TRY(auto field, top.next());
+    if (!field) return out;
+    if (!field->is(model_graph, model::WireType::bytes)) continue;
+    ONNXPACK_TRY(auto graph, top.enter(*field));
+    while (true) {
+      ONNXPACK_TRY(auto inner, graph.next());
+      if (!inner) break;
+      if (inner->is(graph_node, model::WireType::bytes)) out.push_back(*inner);
+    }
+  }
+}
+
+Result<std::vector<TernaryCandidate>> find_candidates(const model::ModelFile& model,
+                                                      const std::vector<model::WireField>& fields) {
+  Finder finder(model);
+  for (std::size_t i = 0; i < fields.size(); ++i) ONNXPACK_CHECK(finder.look_at(i, fields[i]));
+  return finder.take();
+}
+
+}  // namespace onnxpack::transform

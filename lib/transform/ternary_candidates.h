@@ -1,0 +1,38 @@
+// Which initializers could be ternary weights, and what uses them.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <string>
+#include <vector>
+
+#include "onnxpack/base/error.h"
+#include "onnxpack/model/model_file.h"
+#include "onnxpack/model/wire.h"
+
+namespace onnxpack::transform {
+
+enum class UseKind : std::uint8_t { matmul, gemm, gather };
+struct TernaryUse {
+  std::size_t node = 0;  // index in model.nodes()
+  UseKind kind = UseKind::matmul;
+};
+
+struct TernaryCandidate {
+  std::size_t constant = 0;  // index in model.constants()
+  std::vector<TernaryUse> uses;
+  bool transposed = false;  // the initializer is [K, N]; the same for all uses
+  std::string other_use;    // why it has to stay as an initializer; empty when all uses are known
+};
+
+// A node of the main graph as onnx's message. Errors: unsupported (larger than 256 MiB), corrupt.
+Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field);
+
+// Fields of the main graph's nodes, in the order of model.nodes().
+Result<std::vector<model::WireField>> node_fields(const model::ModelFile& model);
+
+// Candidates in file order: at least one MatMul, Gemm or Gather uses each.
+Result<std::vector<TernaryCandidate>> find_candidates(const model::ModelFile& model,
+                                                      const std::vector<model::WireField>& fields);
+
+}  // namespace onnxpack::transform

@@ -1,0 +1,1 @@
+onnx-pack ternarize model.onnx

@@ -1,0 +1,1 @@
+onnx-pack ternarize "$DATA/models/add.onnx" -o out.onnx
