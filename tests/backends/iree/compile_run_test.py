@@ -188,6 +188,44 @@ class Compile(unittest.TestCase):
         self.assertEqual(ran["status"], "ok", f"{ran} {work.log}")
         numpy.testing.assert_allclose(outputs["y"], models.depthwise_result(x), rtol=1e-4, atol=1e-4)
 
+    def test_vulkan_writes_into_padded_and_joined_tensors(self) -> None:
+        import models
+        import numpy
+
+        random = numpy.random.default_rng(3)
+        for model, shape, result in (
+            (models.convolutions(), (1, 8, 6, 96), models.convolutions_result),
+            (models.joined(), (16, 32), models.joined_result),
+        ):
+            work, answer = self.compiled(support.vulkan(), model)
+            x = random.standard_normal(shape, dtype=numpy.float32)
+            ran, outputs = work.run(answer["variants"][0], {"x": x})
+            if ran["status"] == "refused":
+                self.skipTest(f"{ran['reason']}; {ran.get('hint')}")
+            self.assertEqual(ran["status"], "ok", f"{ran} {work.log}")
+            numpy.testing.assert_allclose(outputs["y"], result(x), rtol=1e-4, atol=1e-4)
+
+    def test_vulkan_computes_int64_in_32_bits_and_says_so(self) -> None:
+        import models
+        import numpy
+
+        work, answer = self.compiled(support.vulkan(), models.embedding())
+        variant = answer["variants"][0]
+        self.assertTrue(variant["executor_info"]["iree"]["int64_as_int32"])
+        self.assertIn("64-bit integers are computed in 32 bits", " ".join(answer["notes"]))
+        self.assertEqual([port["type"] for port in variant["partitions"][0]["inputs"]], ["tensor(int64)"])
+        ids = numpy.array([0, 7, 3, 49, 1, 1, 30, 2, 11])
+        ran, outputs = work.run(variant, {"ids": ids})
+        if ran["status"] == "refused":
+            self.skipTest(f"{ran['reason']}; {ran.get('hint')}")
+        self.assertEqual(ran["status"], "ok", f"{ran} {work.log}")
+        numpy.testing.assert_array_equal(outputs["y"], models.embedding_table()[ids[1:]])
+        numpy.testing.assert_array_equal(outputs["n"], ids[1:] + 1)
+        ids[0] = 2**40
+        ran, _ = work.run(variant, {"ids": ids})
+        self.assertEqual(ran["status"], "refused", ran)
+        self.assertIn("input 'ids' holds numbers beyond 32 bits", ran["reason"])
+
     def test_vulkan_for_a_named_gpu(self) -> None:
         to = support.target("rdna3", {"vulkan.subgroup_size": ["32", "64"]}, target_backend="vulkan-spirv", vulkan_target="rdna3")
         _, answer = self.compiled(to, input_shapes={"x": [3, 3]})

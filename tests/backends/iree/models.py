@@ -80,3 +80,87 @@ def depthwise_result(x: numpy.ndarray) -> numpy.ndarray:
     return sum(
         padded[:, :, i : i + x.shape[2], j : j + x.shape[3]] * w[None, :, 0, i, j, None, None] for i in range(3) for j in range(3)
     )
+
+
+def convolutions() -> onnx.ModelProto:
+    """A pointwise convolution whose result a depthwise one pads: at this width IREE's SPIR-V code writes pairs of elements
+    into the padded tensor, one element off (barriers.py)."""
+    pointwise, depthwise = convolution_weights()
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "p"], ["h"]),
+            helper.make_node("Conv", ["h", "d"], ["y"], group=32, pads=[1, 1, 1, 1]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8, 6, 96])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 32, 6, 96])],
+        [numpy_helper.from_array(pointwise, "p"), numpy_helper.from_array(depthwise, "d")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def convolution_weights() -> tuple[numpy.ndarray, numpy.ndarray]:
+    random = numpy.random.default_rng(5)
+    return (
+        random.standard_normal((32, 8, 1, 1), dtype=numpy.float32),
+        random.standard_normal((32, 1, 3, 3), dtype=numpy.float32),
+    )
+
+
+def convolutions_result(x: numpy.ndarray) -> numpy.ndarray:
+    pointwise, depthwise = convolution_weights()
+    h = numpy.einsum("oi,nihw->nohw", pointwise[:, :, 0, 0], x)
+    padded = numpy.pad(h, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return sum(padded[:, :, i : i + 6, j : j + 96] * depthwise[None, :, 0, i, j, None, None] for i in range(3) for j in range(3))
+
+
+def joined() -> onnx.ModelProto:
+    """Two products joined behind an odd number of elements."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "a"], ["s"]),
+            helper.make_node("MatMul", ["x", "b"], ["t"]),
+            helper.make_node("Relu", ["s"], ["u"]),
+            helper.make_node("Relu", ["t"], ["v"]),
+            helper.make_node("Concat", ["u", "v"], ["y"], axis=1),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [16, 32])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [16, 100])],
+        [numpy_helper.from_array(weights, name) for name, weights in zip("ab", joined_weights())],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def joined_weights() -> tuple[numpy.ndarray, numpy.ndarray]:
+    random = numpy.random.default_rng(7)
+    return random.standard_normal((32, 5), dtype=numpy.float32), random.standard_normal((32, 95), dtype=numpy.float32)
+
+
+def joined_result(x: numpy.ndarray) -> numpy.ndarray:
+    return numpy.maximum(0, numpy.concatenate([x @ weights for weights in joined_weights()], axis=1))
+
+
+def embedding() -> onnx.ModelProto:
+    """Rows of a table by int64 numbers, the row numbers from the second "to the end", and those numbers again."""
+    int64 = TensorProto.INT64
+    graph = helper.make_graph(
+        [
+            helper.make_node("Slice", ["ids", "one", "end"], ["rest"]),
+            helper.make_node("Gather", ["table", "rest"], ["y"]),
+            helper.make_node("Add", ["rest", "one"], ["n"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("ids", int64, [9])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [8, 6]), helper.make_tensor_value_info("n", int64, [8])],
+        [
+            numpy_helper.from_array(embedding_table(), "table"),
+            numpy_helper.from_array(numpy.array([1], numpy.int64), "one"),
+            numpy_helper.from_array(numpy.array([2**63 - 1], numpy.int64), "end"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def embedding_table() -> numpy.ndarray:
+    return numpy.random.default_rng(9).standard_normal((50, 6), dtype=numpy.float32)

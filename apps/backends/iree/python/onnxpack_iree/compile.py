@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from . import child, installation, iree_errors, stages
 from . import options as own_options
@@ -20,6 +21,8 @@ MEMORY_PER_WEIGHT_BYTE = 5
 SECONDS_BASE = 10.0
 SECONDS_PER_NODE = 0.02
 
+SPIRV = ("vulkan-spirv", "metal-spirv")
+
 # What every blob gets. The source map holds positions in files of the scratch folder.
 COMMON_FLAGS = [
     "--iree-input-type=onnx",
@@ -27,6 +30,11 @@ COMMON_FLAGS = [
     "--iree-vm-emit-polyglot-zip=true",
     "--iree-llvmcpu-debug-symbols=false",
 ]
+
+
+# What IREE says where a GPU is not promised 64-bit integers, and the graph computes with them.
+NO_INT64 = re.compile(r"failed to legalize operation '[\w.]+' .*\bi64\b")
+NARROW = "--iree-input-demote-i64-to-i32"
 
 
 class Question:
@@ -41,6 +49,7 @@ class Question:
         self.versions = found.versions
         self.target = targets.plan(request["target"], found.runtime_version)
         self.scope = whole_graph(request.get("scopes", []))
+        self.narrow = False  # int64 computed as int32
 
     @property
     def model(self) -> str:
@@ -77,10 +86,17 @@ def compile(request: Json, events: Events) -> Json:
     device = vulkan.choose(question.target, request["target"], request["scratch_dir"], events)
     prepared = prepare(question, device, events)
     events.progress("compile", 0.15)
-    blob = compile_module(question, prepared, events)
+    finished = run_compiler(question, events)
+    if finished.code != 0 and question.target.backend in SPIRV and NO_INT64.search(finished.output):
+        question.narrow = True
+        prepared = prepare(question, device, events)
+        finished = run_compiler(question, events)
+    blob = take_module(question, prepared, finished)
     events.progress("compile", 1.0)
     events.blob(MODULE)
     notes = [*question.target.notes, *prepared["notes"]]
+    if question.narrow:
+        notes.append("64-bit integers are computed in 32 bits, since this GPU need not have them; inputs are checked to fit")
     if prepared["dynamic"]:
         notes.append("compiled with open dimensions; fixed ones run quicker: " + " ".join(prepared["dynamic"]))
     return {"variants": [variant(question, prepared, blob)], "notes": notes}
@@ -95,6 +111,8 @@ def prepare(question: Question, device: str, events: Events) -> Json:
         "free_dimensions": question.request.get("free_dimensions", {}),
         "opset": question.options.opset,
         "device": device,
+        "barriers": question.target.backend in SPIRV,
+        "narrow": question.narrow,
     }
     return stages.call("prepare", asked, scratch, events)
 
@@ -108,19 +126,22 @@ def flags(question: Question) -> list[str]:
         out.append("--mlir-disable-threading")  # the bytes are the same; only the host's --jobs is kept
     if options.demote == "f32-to-f16":
         out.append("--iree-input-demote-f32-to-f16")
+    if question.narrow:
+        out.append(NARROW)
     return [*out, *options.flags]
 
 
-def compile_module(question: Question, prepared: Json, events: Events) -> str:
+def run_compiler(question: Question, events: Events) -> child.Finished:
     """Runs iree-compile in the scratch folder with fixed relative names: positions and names it might embed are then the
     same wherever the host put the work folder."""
     compiler = installation.program("iree-compile")
     if compiler is None:
         raise Failed("there is no iree-compile beside this Python", installation.hint(), "compile")
-    scratch = question.request["scratch_dir"]
-    command = [compiler, MLIR, "-o", MODULE, *flags(question)]
-    finished = child.run(command, events, folder=scratch)
-    made = os.path.join(scratch, MODULE)
+    return child.run([compiler, MLIR, "-o", MODULE, *flags(question)], events, folder=question.request["scratch_dir"])
+
+
+def take_module(question: Question, prepared: Json, finished: child.Finished) -> str:
+    made = os.path.join(question.request["scratch_dir"], MODULE)
     if finished.code != 0:
         raise iree_errors.compile_failed(finished, question.target, prepared["dynamic"], question.options)
     if not os.path.exists(made):
@@ -139,7 +160,7 @@ def variant(question: Question, prepared: Json, blob: str) -> Json:
         "compatibility_string": targets.compatibility_string(target.compatibility),
         "precision": precision(question, prepared),
         "requirements": target.requirements,
-        "executor_info": {"iree": executor_info(target, prepared)},
+        "executor_info": {"iree": executor_info(question, prepared)},
         "partitions": [
             {
                 "scope": WHOLE_GRAPH,
@@ -161,17 +182,19 @@ def variant(question: Question, prepared: Json, blob: str) -> Json:
     return {key: value for key, value in out.items() if value not in ("", {})}
 
 
-def executor_info(target: targets.Plan, prepared: Json) -> Json:
+def executor_info(question: Question, prepared: Json) -> Json:
     """What a runner needs: the function, the order and types of its arguments, the runtime's driver, and what the machine
-    must have so that the code does not die in the middle."""
-    return {
+    must have so that the code does not die in the middle. With int64_as_int32 the module takes and gives
+    int32 where the graph has int64 (narrow.py)."""
+    out = {
         "module": MODULE,
         "function": prepared["function"],
-        "driver": target.driver,
-        "needs": target.needs,
+        "driver": question.target.driver,
+        "needs": question.target.needs,
         "inputs": prepared["inputs"],
         "outputs": prepared["outputs"],
     }
+    return {**out, "int64_as_int32": True} if question.narrow else out
 
 
 def precision(question: Question, prepared: Json) -> str:

@@ -103,6 +103,7 @@ def run_native(job: Job, driver: str, version: str, events: Events) -> Json:
         "function": job.info["function"],
         "driver": driver,
         "threads": job.threads,
+        "narrow": bool(job.info.get("int64_as_int32")),
         "inputs": job.inputs,
         "outputs": [{**port, "path": job.output_path(i)} for i, port in enumerate(job.info["outputs"])],
         "warmup": job.warmup,

@@ -1,7 +1,7 @@
 """Stage `prepare`: from the package's model to MLIR that iree-compile reads. Runs in a process of its own.
 
 Request: model, mlir (where to), input_shapes, free_dimensions, opset, device (IREE's text of the device to compile for, or
-empty when flags say it). Answer: function, inputs, outputs, dynamic (what to type to close open dimensions), notes.
+empty when flags say it), barriers (see barriers.py), narrow (int64 will be cut to int32). Answer: function, inputs, outputs, dynamic (what to type to close open dimensions), notes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import onnx
 from onnx import TensorProto
 
-from . import external_data, shapes
+from . import external_data, narrow, shapes
 from .protocol import Failed, Json, Refused
 
 FUNCTION = "main"
@@ -46,11 +46,8 @@ def main(request: Json) -> Json:
     model = inline_functions(model)
     model = raise_opset(model, request["opset"], notes)
     model = infer_shapes(model, fixed, notes)
-    # The name becomes the function's; what the exporter called the graph is nobody's business at run time.
-    model.graph.name = FUNCTION
-    import_mlir(model, os.path.dirname(request["model"]), request["mlir"], request["device"])
     inputs = graph_inputs(model.graph)
-    return {
+    answer = {
         "function": FUNCTION,
         "inputs": [port(value) for value in inputs],
         "outputs": [port(value) for value in model.graph.output],
@@ -58,6 +55,12 @@ def main(request: Json) -> Json:
         "node_count": len(model.graph.node),
         "notes": notes,
     }
+    if request["narrow"]:
+        narrow.int64(model.graph)
+    # The name becomes the function's; what the exporter called the graph is nobody's business at run time.
+    model.graph.name = FUNCTION
+    import_mlir(model, request)
+    return answer
 
 
 def load(path: str) -> onnx.ModelProto:
@@ -145,11 +148,14 @@ def infer_shapes(model: onnx.ModelProto, fixed: bool, notes: list[str]) -> onnx.
         return model
 
 
-def import_mlir(model: onnx.ModelProto, folder: str, path: str, device: str) -> None:
+def import_mlir(model: onnx.ModelProto, request: Json) -> None:
     from iree.compiler.extras import onnx_importer
     from iree.compiler.ir import Attribute, Context
 
-    external_data.load(model, folder)
+    from . import barriers
+
+    device = request["device"]
+    external_data.load(model, os.path.dirname(request["model"]))
     context = Context()
     info = onnx_importer.ModelInfo(model)
     module = info.create_module(context=context).operation
@@ -158,9 +164,11 @@ def import_mlir(model: onnx.ModelProto, folder: str, path: str, device: str) -> 
         module.verify()
     except Exception as error:  # OnnxImportError, MLIRError, KeyError, AssertionError: whatever met the graph first
         raise Refused(f"IREE's importer: {first_line(error)}", hint=import_hint(error), stage="import") from error
+    if request["barriers"]:
+        barriers.insert(module, context)
     if device:
         module.attributes["hal.device.targets"] = Attribute.parse(f"[{device}]", context)
-    with open(path, "wb") as file:
+    with open(request["mlir"], "wb") as file:
         # Bytecode, not text: text is twice the weights' size in hexadecimal digits.
         module.write_bytecode(file)
 

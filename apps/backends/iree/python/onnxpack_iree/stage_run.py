@@ -1,6 +1,6 @@
 """Stage `run`: a module in IREE's runtime, timed. In a process of its own, since code for the wrong device kills it.
 
-Request: module, function, driver, threads, inputs, outputs, warmup, runs. Answer: outputs, session_ms, first_run_ms, run_ms.
+Request: module, function, driver, threads, narrow (the module has int32 for the graph's int64), inputs, outputs, warmup, runs. Answer: outputs, session_ms, first_run_ms, run_ms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .tensors import numpy_name
 
 
 def main(request: Json) -> Json:
-    inputs = [read(tensor) for tensor in request["inputs"]]
+    inputs = [read(tensor, request["narrow"]) for tensor in request["inputs"]]
     set_threads(request["threads"])
     began = time.perf_counter()
     device, notes = open_device(request["driver"])
@@ -39,7 +39,7 @@ def main(request: Json) -> Json:
         results = call.once()
         run_ms.append(milliseconds_since(began))
     return {
-        "outputs": [write(port, result) for port, result in zip(request["outputs"], results)],
+        "outputs": [write(port, result, request["narrow"]) for port, result in zip(request["outputs"], results)],
         "session_ms": session_ms,
         "first_run_ms": first_run_ms,
         "run_ms": run_ms,
@@ -51,12 +51,21 @@ def milliseconds_since(began: float) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def read(tensor: Json) -> numpy.ndarray:
-    return numpy.fromfile(tensor["path"], dtype=numpy_name(tensor["type"])).reshape(tensor["shape"])
+def read(tensor: Json, narrow: bool) -> numpy.ndarray:
+    value = numpy.fromfile(tensor["path"], dtype=numpy_name(tensor["type"])).reshape(tensor["shape"])
+    if not narrow or value.dtype != numpy.int64:
+        return value
+    if value.size and (value.min() < -(2**31) or value.max() >= 2**31):
+        raise Refused(
+            f"input '{tensor['name']}' holds numbers beyond 32 bits, in which this variant computes integers", stage="run"
+        )
+    return value.astype(numpy.int32)
 
 
-def write(port: Json, value: numpy.ndarray) -> Json:
+def write(port: Json, value: numpy.ndarray, narrow: bool) -> Json:
     wanted = numpy_name(port["type"])
+    if narrow and wanted == "int64" and value.dtype == numpy.int32:
+        value = value.astype(numpy.int64)
     if value.dtype.name != wanted:
         raise Failed(f"output '{port['name']}' is {value.dtype.name}, expected {wanted}", stage="run")
     numpy.ascontiguousarray(value).tofile(port["path"])
