@@ -119,6 +119,10 @@ Status check_extents(const LayoutMember& member, const Placed& placed) {
   }
   std::set<std::string_view> seen;
   for (const std::string& source : member.sources) {
+    if (source == std::string(extents_folder) + member.name) {
+      return bad(fmt::format("\"{}\" names its own map as a source; the map's residual is source 0",
+                             printable(member.name)));
+    }
     if (!seen.insert(source).second) {
       return bad(fmt::format("\"{}\" names its source \"{}\" twice", printable(member.name),
                              printable(source)));

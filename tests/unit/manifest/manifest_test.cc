@@ -231,6 +231,8 @@ TEST_CASE("extents lean on stored members only, in one step", "[layout]") {
         "\"" + blob + "\" is held as extents of \"variants/none\", which is not stored");
   CHECK(changed([&](Layout& l) { member(l, blob).sources = {blob}; }) ==
         "\"" + blob + "\" is held as extents of \"" + blob + "\", which is not stored");
+  CHECK(changed([&](Layout& l) { member(l, blob).sources.push_back(map); }) ==
+        "\"" + blob + "\" names its own map as a source; the map's residual is source 0");
   CHECK(changed([&](Layout& l) {
           member(l, blob).sources.push_back("components/model/model.onnx");
         }) == "\"" + blob + "\" names its source \"components/model/model.onnx\" twice");
