@@ -10,17 +10,17 @@
 namespace onnxpack::manifest {
 namespace {
 
-// "1" or "1.3", digits only.
+// "1.3": digits only, no more of them than the number needs, so that a version has one spelling.
 std::optional<FormatVersion> parse_version(std::string_view text) {
   FormatVersion out{0, 0};
   auto parts = split(text, '.');
-  if (parts.size() > 2) return std::nullopt;
+  if (parts.size() != 2) return std::nullopt;
   int* fields[] = {&out.major, &out.minor};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     std::string_view part = parts[i];
     auto parsed = std::from_chars(part.data(), part.data() + part.size(), *fields[i]);
-    if (part.empty() || part[0] == '-' || parsed.ec != std::errc() ||
-        parsed.ptr != part.data() + part.size())
+    if (part.empty() || part[0] == '-' || (part[0] == '0' && part.size() > 1) ||
+        parsed.ec != std::errc() || parsed.ptr != part.data() + part.size())
       return std::nullopt;
   }
   return out;

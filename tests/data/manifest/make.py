@@ -38,6 +38,8 @@ def evidence(*args, **how):
 manifest(['package'], 'required field "package" is missing')
 manifest(['format'], 'format: expected "onnx-pack/manifest", found "zip"', set='zip')
 manifest(['schema_version'], 'schema_version: expected major.minor, found "one"', set='one')
+manifest(['schema_version'], 'schema_version: expected major.minor, found "1"', set='1')
+manifest(['schema_version'], 'schema_version: expected major.minor, found "1.00"', set='1.00')
 manifest(['schema_version'], 'schema_version: expected a string, found 1.0', set=1.0)
 manifest(
     ['schema_version'],
