@@ -117,6 +117,7 @@ function(onnxpack_add_fuzzer name source)
   _onnxpack_test_program(${program})
   target_link_libraries(${program} PRIVATE ${links})
   set_tests_properties(${program} PROPERTIES LABELS fuzz TIMEOUT 600)
+  set_property(GLOBAL APPEND PROPERTY ONNXPACK_FUZZ_PROGRAMS ${program})
 endfunction()
 
 # onnxpack_add_structure_tests(): the rules about the tree itself, checked by scripts.

@@ -85,7 +85,7 @@ stage_release() {
 }
 
 stage_sanitize() {
-  configure_and_build fuzz && ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 run_tests sanitize fuzz -L 'unit|fuzz'
+  configure_and_build fuzz unit_and_fuzz && ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 run_tests sanitize fuzz -L 'unit|fuzz'
 }
 
 stage_tsan() {
