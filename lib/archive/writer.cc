@@ -221,7 +221,7 @@ Status ArchiveWriter::State::check_single_end() const {
   auto second = find_second_end(tail);
   if (!second) return {};
   auto after = std::ranges::upper_bound(entries, size - *second, {}, &Entry::offset);
-  std::string_view name = after == entries.begin() ? "" : std::prev(after)->name;
+  std::string name = after == entries.begin() ? std::string() : std::prev(after)->name;
   return fail(
       ErrorKind::invalid_argument,
       fmt::format("cannot pack: {} holds bytes that some zip readers would take for the end "
