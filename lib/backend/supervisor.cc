@@ -125,6 +125,9 @@ class Watch {
     return events_.append(bytes, [this](const protocol::Event& event) {
       if (const auto* progress = std::get_if<protocol::Progress>(&event)) {
         stage_ = printable(std::string_view(progress->stage).substr(0, 100));
+      } else if (const auto* line = std::get_if<protocol::LogLine>(&event);
+                 line != nullptr && line->level == "warning") {
+        warned_ = printable(std::string_view(line->text).substr(0, 1000));
       }
       if (invocation_.on_event) invocation_.on_event(event);
     });
@@ -194,6 +197,7 @@ class Watch {
   std::uint64_t folder_bytes_;
   std::uint64_t peak_ = 0;
   std::string stage_;
+  std::string warned_;  // the last warning it sent
   std::optional<OutcomeKind> stop_;
   std::string stop_reason_;
   bool killed_ = false;
@@ -290,6 +294,9 @@ Result<Outcome> Watch::conclude() {
   out.wall = since(begin_);
   out.peak_resident_bytes = peak_;
   judge_exit(out);
+  // A backend that died cannot answer with a hint any more; what it warned of before is the best
+  // there is.
+  if (out.response.is(json::Kind::null) && out.kind != OutcomeKind::cancelled && out.hint.empty()) out.hint = warned_;
   if (!out.ok()) out.last_lines = log_.last_lines(shown_lines);
   if (out.leftovers > 0) {
     out.warnings.push_back(fmt::format("{} left {} behind, killed", out.backend,

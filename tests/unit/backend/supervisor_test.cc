@@ -37,6 +37,13 @@ TEST_CASE("a crash is named with signal, stage and the last lines") {
   CHECK(read_file(call.folder / "log.txt") == "reading the graph\nfatal: null tensor\n");
 }
 
+TEST_CASE("a crash after a warning has the warning for a hint") {
+  Call call("warns-first");
+  Outcome outcome = call.run();
+  CHECK(outcome.kind == OutcomeKind::crash);
+  CHECK(outcome.hint == "fuse=on is known to crash on Loop; fuse=off is the cure");
+}
+
 TEST_CASE("an exit code is a crash, even after an answer") {
   Call exits("exits");
   Outcome outcome = exits.run();
