@@ -45,6 +45,7 @@ extern const Verb backends_verb;
 extern const Verb doctor_verb;
 extern const Verb cache_verb;
 extern const Verb ternarize_verb;
+extern const Verb lower_verb;
 extern const Verb kernels_verb;
 extern const Verb version_verb;
 

@@ -18,6 +18,7 @@ std::span<const Verb> verbs() {
       backends_verb,
       doctor_verb,
       ternarize_verb,
+      lower_verb,
       kernels_verb,
       cache_verb,
       version_verb,

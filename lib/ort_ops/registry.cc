@@ -8,6 +8,7 @@ std::vector<const OrtCustomOp*> all_operators() {
            // One line per operator.
            ternary_matmul_operator(),
            ternary_gather_operator(),
+           flex_attention_operator(),
        }) {
     out.insert(out.end(), records.begin(), records.end());
   }

@@ -17,6 +17,7 @@ using OperatorRecords = std::vector<const OrtCustomOp*>;
 
 OperatorRecords ternary_matmul_operator();
 OperatorRecords ternary_gather_operator();
+OperatorRecords flex_attention_operator();
 
 std::vector<const OrtCustomOp*> all_operators();
 

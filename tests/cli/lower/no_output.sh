@@ -1,0 +1,1 @@
+onnx-pack lower model.onnx
