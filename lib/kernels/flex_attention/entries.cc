@@ -5,7 +5,10 @@
 namespace onnxpack::kernels {
 
 std::span<const KernelEntry> flex_attention_entries() {
-  static constexpr std::array<KernelEntry, 1> entries = {{
+  static constexpr std::array<KernelEntry, 4> entries = {{
+      {"flex_attention", Isa::avx512, "tiles of 96 queries by 128 keys"},
+      {"flex_attention", Isa::avx2, "tiles of 96 queries by 128 keys"},
+      {"flex_attention", Isa::neon, "tiles of 96 queries by 128 keys"},
       {"flex_attention", Isa::reference, "plain loops, any type"},
   }};
   return entries;

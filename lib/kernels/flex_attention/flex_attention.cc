@@ -34,6 +34,37 @@ Status check_arguments(const Arguments& a) {
   return {};
 }
 
+const TileOps* tile_ops(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::avx512:
+      return &tile_ops_avx512();
+    case Isa::avx2:
+      return &tile_ops_avx2();
+#elif defined(__aarch64__)
+    case Isa::neon:
+      return &tile_ops_neon();
+#endif
+    default:
+      return nullptr;
+  }
+}
+
+// Scales whose root is no ordinary number, and sizes that an i32 cannot count, are left to the
+// reference.
+bool tiles_suit(const Spec& spec, const Arguments& a, float scale) {
+  constexpr std::int64_t most = 2147483647;
+  const bool sizes = a.q_length < most && a.kv_length < most && a.q_heads < most && a.batch < most;
+  const bool usual_scale = scale > 0x1p-60F && scale < 0x1p60F;
+  return spec.element != Type::f64 && spec.precision() == Type::f32 && sizes && usual_scale;
+}
+
+// Null for no binding; an error where the vector machine lacks a function.
+Result<std::unique_ptr<TileProgram>> compiled(const Binding* binding, const TileOps& ops) {
+  if (binding == nullptr) return std::unique_ptr<TileProgram>();
+  return TileProgram::make(*binding, ops);
+}
+
 }  // namespace
 
 Result<FlexAttention> FlexAttention::create(Spec spec, CpuFeatures features) {
@@ -73,6 +104,12 @@ Status FlexAttention::run(const Arguments& a, Parallel& parallel, TileCounts* co
   Call call{spec_, a, nullptr, nullptr, spec_.scale.value_or(static_cast<float>(usual)), counts};
   if (spec_.score_mod && !spec_.score_mod->is_identity()) call.score = &score;
   if (spec_.prob_mod && !spec_.prob_mod->is_identity()) call.prob = &prob;
+  if (const TileOps* ops = tile_ops(isa_); ops != nullptr && tiles_suit(spec_, a, call.scale)) {
+    auto compiled_score = compiled(call.score, *ops);
+    auto compiled_prob = compiled(call.prob, *ops);
+    if (compiled_score && compiled_prob)
+      return run_tiles(call, *ops, compiled_score->get(), compiled_prob->get(), parallel);
+  }
   return run_reference(call, parallel);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "flex_attention/binding.h"
+#include "flex_attention/tile_ops.h"
+#include "flex_attention/tile_program.h"
 
 namespace onnxpack::kernels::flex {
 
@@ -16,5 +18,10 @@ struct Call {
 
 // Any type and precision; rows in parallel. Keeps one row of scores: 8 * S bytes for each worker.
 Status run_reference(const Call& call, Parallel& parallel);
+
+// Elements f32, f16 and bf16 with softmax precision f32, sizes below 2^31. `score` and `prob` are
+// call.score and call.prob compiled, or null with them.
+Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
+                 const TileProgram* prob, Parallel& parallel);
 
 }  // namespace onnxpack::kernels::flex

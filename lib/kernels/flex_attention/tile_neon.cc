@@ -1,0 +1,17 @@
+#include "flex_attention/tile_loops.h"
+#include "flex_attention/vm_functions.h"
+
+namespace onnxpack::kernels::flex {
+
+const TileOps& tile_ops_neon() {
+  static constexpr TileOps ops = {.isa = Isa::neon,
+                                  .scores = scores,
+                                  .softmax = softmax,
+                                  .probabilities = probabilities,
+                                  .weigh = weigh,
+                                  .widen = widen,
+                                  .function = vm_function};
+  return ops;
+}
+
+}  // namespace onnxpack::kernels::flex
