@@ -9,6 +9,7 @@ const TileOps& tile_ops_avx512() {
                                   .softmax = softmax,
                                   .probabilities = probabilities,
                                   .weigh = weigh,
+                                  .divide_rows = divide_rows,
                                   .widen = widen,
                                   .function = vm_function};
   return ops;

@@ -127,10 +127,11 @@ class Worker {
   void write(const QueryTile& tile) {
     const auto lanes = static_cast<std::size_t>(tile.count);
     const std::size_t v_size = size(a_.v_size);
-    std::array<float, most_lanes> divisor{};
+    alignas(64) std::array<float, most_lanes> divisor{};
+    divisor.fill(1.0F);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const float sum = sum_.data()[lane];
-      divisor[lane] = one_pass_ ? sum : 1.0F;
+      if (one_pass_) divisor[lane] = sum;
       const bool masked = maximum_.data()[lane] == minus_infinity && sum == 0;
       if (!masked) continue;
       // No key, or none that is not masked: NaN by the operator's body, which has no row to divide
@@ -138,11 +139,18 @@ class Worker {
       const bool zeros = a_.kv_length == 0 || call_.spec.zero_masked_rows;
       divisor[lane] = zeros ? 1.0F : std::numeric_limits<float>::quiet_NaN();
     }
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t base = row_number(tile, static_cast<std::int64_t>(lane)) * v_size;
-      for (std::size_t e = 0; e < v_size; ++e)
-        store(base + e, out_.data()[e * lanes_ + lane] / divisor[lane]);
+    const std::size_t base = row_number(tile, 0) * v_size;
+    if (call_.spec.element == Type::f32) {
+      ops_.divide_rows(out_.data(), v_size, lanes_, divisor.data(), lanes,
+                       static_cast<float*>(a_.y) + base);
+      return;
     }
+    rows_.resize(lanes * v_size);
+    ops_.divide_rows(out_.data(), v_size, lanes_, divisor.data(), lanes, rows_.data());
+    const bool half = call_.spec.element == Type::f16;
+    auto* y = static_cast<std::uint16_t*>(a_.y) + base;
+    for (std::size_t i = 0; i < rows_.size(); ++i)
+      y[i] = half ? float_to_half(rows_[i]) : float_to_bfloat(rows_[i]);
   }
 
  private:
@@ -153,20 +161,6 @@ class Worker {
     const std::int64_t group = a_.q_heads / a_.kv_heads;
     const std::int64_t first_head = tile.batch * a_.q_heads + tile.kv_head * group;
     return size(first_head * a_.q_length + tile.row + lane);
-  }
-
-  void store(std::size_t at, float value) const {
-    switch (call_.spec.element) {
-      case Type::f16:
-        static_cast<std::uint16_t*>(a_.y)[at] = float_to_half(value);
-        break;
-      case Type::bf16:
-        static_cast<std::uint16_t*>(a_.y)[at] = float_to_bfloat(value);
-        break;
-      default:
-        static_cast<float*>(a_.y)[at] = value;
-        break;
-    }
   }
 
   void start(const QueryTile& tile) {
@@ -290,6 +284,7 @@ class Worker {
   std::optional<TileRunner> score_;
   std::optional<TileRunner> prob_;
   Floats queries_, tile_, out_, maximum_, sum_, factor_, keys_, values_;
+  std::vector<float> rows_;
   std::size_t lanes_ = 0;
   std::int64_t kv_ = 0;
   TileCounts counts_;

@@ -130,7 +130,7 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
     const Vf old = load(maximum + v * width);
     store(maximum + v * width, most[v]);
     most[v] = choose(most[v] == -__builtin_inff(), Vf{}, most[v]);
-    const Vf shrink = exponential(old - most[v]);
+    const Vf shrink = decay(old - most[v]);
     store(factor + v * width, shrink);
     total[v] = load(sum + v * width) * shrink;
   }
@@ -138,7 +138,7 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < N; ++v) {
       float* at = tile + k * lanes + v * width;
-      const Vf value = exponential(load(at) - most[v]);
+      const Vf value = decay(load(at) - most[v]);
       total[v] = total[v] + value;
       store(at, value);
     }
@@ -161,7 +161,25 @@ void probabilities(float* tile, std::size_t rows, std::size_t lanes, const float
       const Vf most = load(maximum + lane);
       const Vf base = choose(most == -__builtin_inff(), Vf{}, most);
       float* at = tile + k * lanes + lane;
-      store(at, exponential(load(at) - base) / load(sum + lane));
+      store(at, decay(load(at) - base) / load(sum + lane));
+    }
+  }
+}
+
+void divide_rows(float* out, std::size_t size, std::size_t lanes, const float* divisor,
+                 std::size_t count, float* rows) {
+  for (std::size_t lane = 0; lane < lanes; lane += width) {
+    const Vf by = load(divisor + lane);
+    for (std::size_t e = 0; e < size; ++e) {
+      float* at = out + e * lanes + lane;
+      store(at, load(at) / by);
+    }
+  }
+  // Blocks of 16 by 16 stay in the nearest cache.
+  for (std::size_t e = 0; e < size; e += 16) {
+    const std::size_t end = e + 16 < size ? e + 16 : size;
+    for (std::size_t lane = 0; lane < count; ++lane) {
+      for (std::size_t i = e; i < end; ++i) rows[lane * size + i] = out[i * lanes + lane];
     }
   }
 }

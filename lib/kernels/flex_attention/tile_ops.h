@@ -28,6 +28,10 @@ struct TileOps {
   // tile[k][lane]
   void (*weigh)(const float* tile, std::size_t rows, const float* values, std::size_t stride,
                 std::size_t size, std::size_t lanes, const float* factor, float* out) = nullptr;
+  // rows[lane * size + e] = out[e][lane] / divisor[lane] for lanes below `count`; `out` is divided
+  // too.
+  void (*divide_rows)(float* out, std::size_t size, std::size_t lanes, const float* divisor,
+                      std::size_t count, float* rows) = nullptr;
   // f16 or bf16 to f32, times `factor` rounded to the type again unless factor is 1.
   void (*widen)(const void* from, Type type, std::size_t count, float factor, float* to) = nullptr;
   // Null where the machine has no such function; then the program goes to the reference.

@@ -246,6 +246,24 @@ VmOperand TileRunner::operand(const CodeValue& value, Varies what, float* tile,
   }
 }
 
+namespace {
+
+// Rows without gaps between them are one long row: a loop instead of a loop of loops.
+void flatten(VmCall& call) {
+  const auto lanes = static_cast<std::ptrdiff_t>(call.lanes);
+  auto gapless = [lanes](const VmOperand& operand) {
+    return operand.data == nullptr || (operand.row_step == 0 && operand.lane_step == 0) ||
+           (operand.row_step == lanes && operand.lane_step == 1);
+  };
+  if (call.rows < 2 || call.row_step != lanes || !gapless(call.a) || !gapless(call.b) ||
+      !gapless(call.c))
+    return;
+  call.lanes *= call.rows;
+  call.rows = 1;
+}
+
+}  // namespace
+
 void TileRunner::run(const std::vector<CodeStep>& steps, Varies what, std::size_t rows,
                      std::size_t lanes, float* tile, std::size_t first_row) {
   for (const CodeStep& step : steps) {
@@ -261,6 +279,7 @@ void TileRunner::run(const std::vector<CodeStep>& steps, Varies what, std::size_
     if (step.operand_count > 0) call.a = operand(step.operands[0], what, tile, first_row);
     if (step.operand_count > 1) call.b = operand(step.operands[1], what, tile, first_row);
     if (step.operand_count > 2) call.c = operand(step.operands[2], what, tile, first_row);
+    flatten(call);
     step.function(call);
   }
 }
