@@ -296,7 +296,8 @@ Result<Outcome> Watch::conclude() {
   judge_exit(out);
   // A backend that died cannot answer with a hint any more; what it warned of before is the best
   // there is.
-  if (out.response.is(json::Kind::null) && out.kind != OutcomeKind::cancelled && out.hint.empty()) out.hint = warned_;
+  if (out.response.is(json::Kind::null) && out.kind != OutcomeKind::cancelled && out.hint.empty())
+    out.hint = warned_;
   if (!out.ok()) out.last_lines = log_.last_lines(shown_lines);
   if (out.leftovers > 0) {
     out.warnings.push_back(fmt::format("{} left {} behind, killed", out.backend,

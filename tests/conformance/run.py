@@ -5,7 +5,8 @@
 
 Settings (by default backends/NAME.json beside this file) say for one backend: the target to compile for, options, the cases it does not
 support and the failures that are expected, each with its reason. An unsupported case is not run; an expected failure is run and breaks
-the suite as soon as it passes. Exit code 0: as expected, 1: not, 77: the backend is not available here (with its reason).
+the suite as soon as it passes. BACKEND@ROW.json is one more target of a backend, whose "only" may list the cases that ask about it.
+Exit code 0: as expected, 1: not, 77: the backend is not available here (with its reason).
 """
 
 import argparse
@@ -38,13 +39,13 @@ def read_settings(options, name):
     settings = json.loads(path.read_text()) if path.exists() else {}
     if options.target:
         settings["target"] = json.loads(options.target.read_text())
-    known = {"target", "options", "unsupported", "expected_failures"}
+    known = {"target", "options", "only", "unsupported", "expected_failures"}
     known_cases = {case.name for case in cases.ALL}
     for key in settings:
         if key not in known:
             sys.exit(f"{path}: unknown key {key}")
-    for key in ("unsupported", "expected_failures"):
-        for case in settings.get(key, {}):
+    for key in ("only", "unsupported", "expected_failures"):
+        for case in settings.get(key, []):
             if case not in known_cases:
                 sys.exit(f"{path}: {key}: there is no case {case}")
     return settings
@@ -84,7 +85,7 @@ def main():
     expected = settings.get("expected_failures", {})
     bad = 0
     for case in cases.ALL:
-        if options.only and case.name != options.only:
+        if options.only and case.name != options.only or case.name not in settings.get("only", [case.name]):
             continue
         if case.name in unsupported:
             print(f"UNSUPPORTED  {case.name}: {unsupported[case.name]}")

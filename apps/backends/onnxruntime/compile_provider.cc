@@ -349,10 +349,11 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   for (const std::string& name : compiled.files) events.blob(name);
   out.variants.push_back(describe_variant(request, provider, runtime, library, prepared, compiled));
   out.notes.push_back(coverage_note(prepared, compiled, options));
-  if (out.variants.front().compatibility_string.find(',') != std::string::npos && provider.is_qnn())
+  // Seen on a loaded machine in one of five compiles of one small graph: two bytes of 48 KB.
+  if (provider.is_qnn())
     out.notes.push_back(
-        "not reproducible byte for byte: the container of a blob for several SoCs differs between "
-        "two compiles");
+        "not reproducible byte for byte: a few bytes of a context binary may differ between two "
+        "compiles");
   return out;
 }
 

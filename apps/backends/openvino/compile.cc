@@ -216,7 +216,6 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
                     {"outputs", std::move(outputs)},
                     {"properties", as_json(device_config(job.device, job.options))}});
   out.tools = {{"openvino", full_version()}};
-  out.license = "Apache-2.0";
   out.partitions = {std::move(partition)};
   out.coverage = {job.scope->node_count, job.scope->node_count};
   return out;
