@@ -67,9 +67,9 @@ void dot_t5r_avx512vbmi(const DotJob& job);
 // Prefill: the same sums for many rows of activations, from codes laid out for the dot product
 // instruction.
 //
-// A panel is panel_rows rows of codes as [width / 4][panel_rows][4]. gemm_panel() adds nothing:
-// out[m * panel_rows + row] = sum over columns [0, width) of a[m][k] * c[row][k], codes and not
-// weights, so the caller subtracts the activations' sum.
+// A panel is panel_rows rows of codes as [width / 4][panel_rows][4]. A product adds to what is
+// there: out[m * out_pitch + row] += sum over columns [0, width) of a[m][k] * c[row][k]. Codes and
+// not weights: the caller begins with minus the activations' sum.
 inline constexpr std::size_t panel_rows = 80;
 struct PanelJob {
   const std::uint8_t* panel = nullptr;
@@ -78,6 +78,7 @@ struct PanelJob {
   std::size_t width = 0;  // a multiple of 64
   std::size_t m = 0;
   std::int32_t* out = nullptr;
+  std::size_t out_pitch = 0;
 };
 // Rows [80 p, 80 p + 80) of a t5r or u2r matrix; groups that are not there become zeros' code.
 // `groups` may be fewer than fill a panel.

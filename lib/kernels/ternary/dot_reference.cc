@@ -73,13 +73,12 @@ void unpack_u2r_reference(const UnpackJob& job) {
 
 void gemm_reference(const PanelJob& job) {
   for (std::size_t m = 0; m < job.m; ++m) {
-    std::int32_t sums[panel_rows] = {};
+    std::int32_t* sums = job.out + m * job.out_pitch;
     for (std::size_t k = 0; k < job.width; ++k) {
       const std::int32_t a = job.activations[m * job.activation_stride + k];
       const std::uint8_t* codes = job.panel + k / 4 * panel_rows * 4 + k % 4;
       for (std::size_t row = 0; row < panel_rows; ++row) sums[row] += a * codes[4 * row];
     }
-    std::copy(sums, sums + panel_rows, job.out + m * panel_rows);
   }
 }
 

@@ -87,7 +87,9 @@ inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, s
   const std::uint8_t* bytes = job.bytes + g * job.stride;
   for (std::size_t b = 0; b < job.blocks; ++b) {
     typename V::reg acc[M][5];
+#pragma GCC unroll 4
     for (auto& row : acc)
+#pragma GCC unroll 5
       for (auto& one : row) one = V::zero();
     const std::size_t begin = b * job.block;
     const std::size_t end = begin + job.block < job.width ? begin + job.block : job.width;
@@ -100,6 +102,7 @@ inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, s
       for (std::size_t i = 0; i < M; ++i) a[i] = V::load(job.activations + (m + i) * job.width + k);
       form.template step<M>(w, a, acc);
     }
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < M; ++i) {
       const std::size_t at = (m + i) * job.blocks + b;
       Form::finish(acc[i], job.sums[at], job.out + at * job.out_rows + g * Form::height);
@@ -129,7 +132,9 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
                     std::size_t begin, std::size_t end, typename V::reg* sums) {
   const std::uint8_t* bytes = job.bytes + n * job.stride;
   typename V::reg acc[M][4];
+#pragma GCC unroll 4
   for (auto& row : acc)
+#pragma GCC unroll 5
     for (auto& one : row) one = V::zero();
   const auto step = [&](typename V::reg w, std::size_t j) __attribute__((always_inline)) {
 #pragma GCC unroll 4
@@ -150,6 +155,7 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
     step(w, j);
   }
   if (j < end) step(V::load_part(bytes + j, end - j), j);
+#pragma GCC unroll 4
   for (std::size_t i = 0; i < M; ++i)
     sums[i] = V::add32(V::add32(acc[i][0], V::template shift<2>(acc[i][1])),
                        V::add32(V::template shift<4>(acc[i][2]), V::template shift<6>(acc[i][3])));

@@ -78,11 +78,16 @@ void unpack(const UnpackJob& job) {
   }
 }
 
+// Every loop over sums is unrolled: one that is not makes GCC 12 keep them in memory, at 0.4 of the speed.
 template <std::size_t M>
 void tile(const PanelJob& job, std::size_t m) {
   __m512i acc[M][vectors];
-  for (auto& row : acc)
-    for (auto& one : row) one = V512::zero();
+  std::int32_t* out = job.out + m * job.out_pitch;
+#pragma GCC unroll 5
+  for (std::size_t i = 0; i < M; ++i)
+#pragma GCC unroll 5
+    for (std::size_t v = 0; v < vectors; ++v)
+      acc[i][v] = V512::load(out + i * job.out_pitch + v * 16);
   const std::int8_t* a = job.activations + m * job.activation_stride;
   const std::uint8_t* codes = job.panel;
   for (std::size_t k = 0; k < job.width; k += 4, codes += panel_rows * 4) {
@@ -102,9 +107,11 @@ void tile(const PanelJob& job, std::size_t m) {
       for (std::size_t v = 0; v < vectors; ++v) acc[i][v] = V512::dot(acc[i][v], c[v], broadcast);
     }
   }
+#pragma GCC unroll 5
   for (std::size_t i = 0; i < M; ++i)
+#pragma GCC unroll 5
     for (std::size_t v = 0; v < vectors; ++v)
-      _mm512_storeu_si512(job.out + (m + i) * panel_rows + v * 16, acc[i][v]);
+      _mm512_storeu_si512(out + i * job.out_pitch + v * 16, acc[i][v]);
 }
 
 }  // namespace

@@ -105,29 +105,18 @@ void dot_task(const Call& call, std::size_t task) {
 
 // One panel by rows [m, m + count) of activations, piece by piece of the columns, to sums
 // [count][blocks][panel_rows].
-void multiply_panel(const Call& call, const std::uint8_t* panel, std::int32_t* partial,
-                    std::int32_t* sums, std::size_t m, std::size_t count) {
+void multiply_panel(const Call& call, const std::uint8_t* panel, std::int32_t* sums, std::size_t m,
+                    std::size_t count) {
   const Plan& plan = call.plan;
-  const std::size_t most = std::min(plan.block, gemm_piece);
+  for (std::size_t i = 0; i < count * plan.blocks; ++i)
+    std::fill_n(sums + i * panel_rows, panel_rows, -call.sums[m * plan.blocks + i]);
   for (std::size_t b = 0; b < plan.blocks; ++b) {
     const std::size_t end = std::min((b + 1) * plan.block, plan.width);
-    for (std::size_t k = b * plan.block; k < end; k += most) {
-      const PanelJob piece{panel + k * panel_rows,
-                           call.activations + m * plan.activation_stride + k,
-                           plan.activation_stride,
-                           std::min(most, end - k),
-                           count,
-                           partial};
-      call.kernels.gemm->multiply(piece);
-      for (std::size_t i = 0; i < count; ++i) {
-        std::int32_t* to = sums + (i * plan.blocks + b) * panel_rows;
-        const std::int32_t less = k == b * plan.block ? call.sums[(m + i) * plan.blocks + b] : 0;
-        for (std::size_t n = 0; n < panel_rows; ++n) {
-          const std::int32_t before = k == b * plan.block ? 0 : to[n];
-          to[n] = before + partial[i * panel_rows + n] - less;
-        }
-      }
-    }
+    for (std::size_t k = b * plan.block; k < end; k += gemm_piece)
+      call.kernels.gemm->multiply({panel + k * panel_rows,
+                                   call.activations + m * plan.activation_stride + k,
+                                   plan.activation_stride, std::min(gemm_piece, end - k), count,
+                                   sums + b * panel_rows, plan.blocks * panel_rows});
   }
 }
 
@@ -136,8 +125,7 @@ void gemm_task(const Call& call, std::size_t task) {
   const Plan& plan = call.plan;
   const Layout& layout = call.job.weights.layout;
   auto* panel = reinterpret_cast<std::uint8_t*>(call.task_scratch + task * plan.task_bytes);
-  auto* partial = reinterpret_cast<std::int32_t*>(panel + panel_rows * plan.width);
-  std::int32_t* sums = partial + plan.step * panel_rows;
+  auto* sums = reinterpret_cast<std::int32_t*>(panel + panel_rows * plan.width);
   const std::size_t per_panel = panel_rows / plan.height;
   const auto unpack =
       layout.format == Format::t5r ? call.kernels.gemm->unpack_t5r : call.kernels.gemm->unpack_u2r;
@@ -150,7 +138,7 @@ void gemm_task(const Call& call, std::size_t task) {
     const std::size_t rows = std::min(panel_rows, layout.shape.rows - row);
     for (std::size_t m = 0; m < call.job.m; m += plan.step) {
       const std::size_t count = std::min(plan.step, call.job.m - m);
-      multiply_panel(call, panel, partial, sums, m, count);
+      multiply_panel(call, panel, sums, m, count);
       scale_rows(call, sums, panel_rows, m, count, row, rows);
     }
   }

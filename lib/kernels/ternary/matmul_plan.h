@@ -13,8 +13,9 @@ namespace onnxpack::kernels::ternary {
 
 // From here on unpacking panels costs less than decoding again for every few rows of activations.
 inline constexpr std::size_t gemm_from = 12;
-// Columns of a panel multiplied at a time: 80 rows of them are a third of a second cache of 1 MiB.
-inline constexpr std::size_t gemm_piece = 4096;
+// Columns of a panel multiplied at a time: 80 rows of them are 20 KiB, which stay in the first
+// cache for all rows of activations.
+inline constexpr std::size_t gemm_piece = 256;
 
 struct Plan {
   bool planes = false;  // activations as four planes (u2)
@@ -58,7 +59,7 @@ inline void plan_task(const MatMul& job, Plan& plan) {
   } else if (plan.gemm) {
     plan.step = std::clamp<std::size_t>(sums_at_once / (plan.blocks * panel_rows), 5, 100) / 5 * 5;
     plan.task_bytes =
-        panel_rows * plan.width + round_up_64(plan.step * panel_rows * 4 * (1 + plan.blocks));
+        panel_rows * plan.width + round_up_64(plan.step * panel_rows * 4 * plan.blocks);
   } else {
     plan.step =
         std::clamp<std::size_t>(sums_at_once / (job.m * plan.blocks * plan.height), 4, 64) / 4 * 4;

@@ -168,8 +168,9 @@ TEST_CASE("ternary gemm: every instruction set") {
   for (std::size_t m = 0; m < c.m; ++m)
     std::copy_n(a.data() + m * c.shape.columns, c.shape.columns,
                 activations.data() + m * layout.stride);
-  std::vector<std::int32_t> out(c.m * panel_rows, 0x5A5A5A5A);
-  choice.multiply({panel.data, activations.data(), layout.stride, layout.stride, c.m, out.data()});
+  std::vector<std::int32_t> out(c.m * panel_rows, 0);
+  choice.multiply(
+      {panel.data, activations.data(), layout.stride, layout.stride, c.m, out.data(), panel_rows});
   const auto wanted = expected(c, w, a, 1, layout.stride);
   const auto sums = sums_of(c, a, 1, layout.stride);
   bool equal = true;
