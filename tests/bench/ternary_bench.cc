@@ -1,5 +1,5 @@
 // Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm] [threads]
-// [seconds per shape]
+// [seconds per shape] [K]
 //
 // gemv: weights of 192 MB in memory (far more than the last cache), read in slices of about a third
 // of a millisecond; kernels take turns, each round in another order, with the read ceiling (the
@@ -264,7 +264,7 @@ void report(const std::vector<Runner>& runners) {
   }
 }
 
-void gemv(std::size_t threads, double seconds) {
+void gemv(std::size_t threads, double seconds, std::size_t only_columns) {
   std::uint8_t* bytes = big(weights_bytes + (1 << 20));
   std::mt19937 engine(1);
   // Any byte below 243 is a legal byte of every form here but for the two-bit ones, whose results
@@ -280,6 +280,7 @@ void gemv(std::size_t threads, double seconds) {
   } shapes[] = {{2560, 2560}, {640, 2560},   {6912, 2560},  {2560, 6912},
                 {8192, 2048}, {3072, 23040}, {14336, 4096}, {4096, 14336}};
   for (const auto& shape : shapes) {
+    if (only_columns != 0 && shape.columns != only_columns) continue;
     std::vector<Runner> runners;
     add_reads(runners, bytes);
     add_kernels(runners, Format::t5r, t5r_dots(), bytes, shape.columns, out.data());
@@ -345,6 +346,6 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "gemv";
   const auto threads = static_cast<std::size_t>(argc > 2 ? std::atoi(argv[2]) : 1);
   const double seconds = argc > 3 ? std::atof(argv[3]) : 1.5;
-  if (what == "gemv") gemv(threads, seconds);
+  if (what == "gemv") gemv(threads, seconds, argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0);
   if (what == "gemm") gemm(seconds);
 }

@@ -12,7 +12,7 @@
 namespace onnxpack::kernels::ternary {
 
 // From here on unpacking panels costs less than decoding again for every few rows of activations.
-inline constexpr std::size_t gemm_from = 12;
+inline constexpr std::size_t gemm_from = 32;
 // Columns of a panel multiplied at a time: 80 rows of them are 20 KiB, which stay in the first
 // cache for all rows of activations.
 inline constexpr std::size_t gemm_piece = 256;

@@ -40,8 +40,9 @@ struct V512 {
   }
   // GCC 12 else folds one load of weights into several memory operands, at a third of the speed.
   static inline void keep(reg& a) { asm("" : "+v"(a)); }
+  // Non-temporal: what is read once should not push the activations out of the first cache.
   static inline void prefetch(const void* p) {
-    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_NTA);
   }
 };
 

@@ -156,7 +156,7 @@ TEST_CASE("ternary matmul: the document's arithmetic, on every instruction set")
   const ScaleLayout layout =
       GENERATE(ScaleLayout{Granularity::tensor, 0}, ScaleLayout{Granularity::row, 0},
                ScaleLayout{Granularity::block, 128}, ScaleLayout{Granularity::block, 16});
-  const std::size_t m = GENERATE(1U, 3U, 17U);
+  const std::size_t m = GENERATE(1U, 3U, 38U);
   const auto problem = make({83, 420}, m, layout);
   Serial serial;
   INFO(to_string(isa) << " " << encoding_name(format) << " m " << m << " block " << layout.block);
@@ -178,7 +178,7 @@ TEST_CASE("ternary matmul: the same bits from any number of threads") {
 }
 
 TEST_CASE("ternary matmul: long rows go piece by piece") {
-  const auto problem = make({81, 9000}, 13, {Granularity::tensor, 0});
+  const auto problem = make({81, 9000}, 33, {Granularity::tensor, 0});
   Serial serial;
   CHECK(same_bits(computed(problem, Format::t5r, Mode::int8, CpuFeatures::detect(), serial),
                   by_the_book_int8(problem)));
