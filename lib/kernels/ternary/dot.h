@@ -93,16 +93,20 @@ struct GemmChoice {
   KernelEntry entry;
   void (*unpack_t5r)(const UnpackJob&);
   void (*unpack_u2r)(const UnpackJob&);
+  void (*unpack_u2)(
+      const UnpackJob&);  // groups are rows of `stride` = K / 4 bytes, width K rounded up to 64
   void (*multiply)(const PanelJob&);
 };
 std::span<const GemmChoice> gemms();
 
 void unpack_t5r_reference(const UnpackJob& job);
 void unpack_u2r_reference(const UnpackJob& job);
+void unpack_u2_reference(const UnpackJob& job);
 void gemm_reference(const PanelJob& job);
 #if defined(__x86_64__)
 void unpack_t5r_avx512vnni(const UnpackJob& job);
 void unpack_u2r_avx512vnni(const UnpackJob& job);
+void unpack_u2_avx512vnni(const UnpackJob& job);
 void gemm_avx512vnni(const PanelJob& job);
 #endif
 

@@ -71,6 +71,15 @@ void unpack_u2r_reference(const UnpackJob& job) {
   unpack<4, digit_u2>(job);
 }
 
+void unpack_u2_reference(const UnpackJob& job) {
+  for (std::size_t k = 0; k < job.width; ++k)
+    for (std::size_t row = 0; row < panel_rows; ++row) {
+      const bool there = row < job.groups && k / 4 < job.stride;
+      const int code = there ? digit_u2(job.bytes[row * job.stride + k / 4], k % 4) : 1;
+      job.panel[(k / 4 * panel_rows + row) * 4 + k % 4] = static_cast<std::uint8_t>(code);
+    }
+}
+
 void gemm_reference(const PanelJob& job) {
   for (std::size_t m = 0; m < job.m; ++m) {
     std::int32_t* sums = job.out + m * job.out_pitch;

@@ -65,11 +65,13 @@ std::span<const GemmChoice> gemms() {
     {{"ternary_gemm", Isa::avx512_vnni, "panels of 80 rows, 5 x 80 sums in registers"},
      unpack_t5r_avx512vnni,
      unpack_u2r_avx512vnni,
+     unpack_u2_avx512vnni,
      gemm_avx512vnni},
 #endif
         {{"ternary_gemm", Isa::reference, "plain loops"},
          unpack_t5r_reference,
          unpack_u2r_reference,
+         unpack_u2_reference,
          gemm_reference},
   });
   return choices;

@@ -58,6 +58,14 @@ inline void digits_u2r(__m512i w, std::uint8_t (*rows)[64]) {
                        V512::band(_mm512_srl_epi16(w, _mm_cvtsi32_si128(2 * r)), V512::set8(3)));
 }
 
+inline void transpose_rows(const std::uint8_t (*rows)[64], std::uint8_t* panel) {
+  for (std::size_t n = 0; n < panel_rows; n += 16) {
+    __m512i sixteen[16];
+    for (std::size_t r = 0; r < 16; ++r) sixteen[r] = V512::load(rows[n + r]);
+    transpose(sixteen, panel + n * 4, panel_rows * 4);
+  }
+}
+
 template <std::size_t Height, void (*Digits)(__m512i, std::uint8_t (*)[64])>
 void unpack(const UnpackJob& job) {
   alignas(64) std::uint8_t rows[panel_rows][64];
@@ -70,15 +78,12 @@ void unpack(const UnpackJob& job) {
           _mm512_store_si512(rows[g * Height + r], V512::set8(1));
       }
     }
-    for (std::size_t n = 0; n < panel_rows; n += 16) {
-      __m512i sixteen[16];
-      for (std::size_t r = 0; r < 16; ++r) sixteen[r] = V512::load(rows[n + r]);
-      transpose(sixteen, job.panel + k * panel_rows + n * 4, panel_rows * 4);
-    }
+    transpose_rows(rows, job.panel + k * panel_rows);
   }
 }
 
-// Every loop over sums is unrolled: one that is not makes GCC 12 keep them in memory, at 0.4 of the speed.
+// Every loop over sums is unrolled: one that is not makes GCC 12 keep them in memory, at 0.4 of the
+// speed.
 template <std::size_t M>
 void tile(const PanelJob& job, std::size_t m) {
   __m512i acc[M][vectors];
@@ -121,6 +126,29 @@ void unpack_t5r_avx512vnni(const UnpackJob& job) {
 }
 void unpack_u2r_avx512vnni(const UnpackJob& job) {
   unpack<4, digits_u2r>(job);
+}
+
+// Sixteen bytes are 64 codes in order: a byte goes to four, its fields shifted to the lowest bits
+// of each.
+void unpack_u2_avx512vnni(const UnpackJob& job) {
+  alignas(64) std::uint8_t rows[panel_rows][64];
+  for (std::size_t k = 0; k < job.width; k += 64) {
+    const std::size_t left = job.stride - k / 4;
+    const auto there = static_cast<__mmask16>(left >= 16 ? 0xFFFFU : (1U << left) - 1U);
+    for (std::size_t r = 0; r < panel_rows; ++r) {
+      __m512i codes = V512::set8(1);
+      if (r < job.groups) {
+        const __m128i bytes = _mm_maskz_loadu_epi8(there, job.bytes + r * job.stride + k / 4);
+        const __m512i wide = _mm512_cvtepu8_epi32(bytes);
+        const __m512i low = _mm512_or_si512(wide, _mm512_slli_epi32(wide, 6));
+        const __m512i high =
+            _mm512_or_si512(_mm512_slli_epi32(wide, 12), _mm512_slli_epi32(wide, 18));
+        codes = V512::band(_mm512_or_si512(low, high), V512::set8(3));
+      }
+      _mm512_store_si512(rows[r], codes);
+    }
+    transpose_rows(rows, job.panel + k * panel_rows);
+  }
 }
 
 void gemm_avx512vnni(const PanelJob& job) {

@@ -127,8 +127,10 @@ void gemm_task(const Call& call, std::size_t task) {
   auto* panel = reinterpret_cast<std::uint8_t*>(call.task_scratch + task * plan.task_bytes);
   auto* sums = reinterpret_cast<std::int32_t*>(panel + panel_rows * plan.width);
   const std::size_t per_panel = panel_rows / plan.height;
-  const auto unpack =
-      layout.format == Format::t5r ? call.kernels.gemm->unpack_t5r : call.kernels.gemm->unpack_u2r;
+  const GemmChoice& gemm = *call.kernels.gemm;
+  const auto unpack = layout.format == Format::t5r   ? gemm.unpack_t5r
+                      : layout.format == Format::u2r ? gemm.unpack_u2r
+                                                     : gemm.unpack_u2;
   const std::size_t panels = (layout.groups + per_panel - 1) / per_panel;
   for (std::size_t p = task; p < panels; p += plan.tasks) {
     const std::size_t g = p * per_panel;

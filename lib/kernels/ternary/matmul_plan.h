@@ -70,11 +70,13 @@ inline void plan_task(const MatMul& job, Plan& plan) {
 inline Plan make_plan(const MatMul& job, std::size_t threads) {
   const Layout& layout = job.weights.layout;
   Plan plan;
-  plan.planes = layout.format == Format::u2;
+  const ScaleLayout& scales = job.weights.scale_layout;
+  const bool fits = scales.granularity != Granularity::block || scales.block % 64 == 0;
+  plan.gemm = job.mode == Mode::int8 && job.m >= gemm_from && fits;
+  plan.planes = layout.format == Format::u2 && !plan.gemm;
   plan.height = rows_in_byte(layout.format);
   plan.width = round_up_64(plan.planes ? layout.shape.columns / 4 : layout.shape.columns);
   plan_blocks(job, plan);
-  plan.gemm = !plan.planes && job.mode == Mode::int8 && job.m >= gemm_from && plan.block % 64 == 0;
   plan.activation_stride = plan.planes ? 4 * plan.width : plan.width;
   plan.tasks = std::max<std::size_t>(
       1, std::min(threads, job.mode == Mode::float32 ? layout.shape.rows : layout.groups));
