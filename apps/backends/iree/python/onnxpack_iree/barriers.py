@@ -10,6 +10,7 @@ instead of 3 until a software driver has translated it, and it does nothing for 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from iree.compiler.ir import Context, InsertionPoint, Location, Operation, Type
 
 # Of fixed shape: SPIR-V code for open ones is not vectorised, and a barrier would keep shapes open that close later.
 VTENSOR = re.compile(r"^!torch\.vtensor<\[([\d,]*)\],(\w+)>$")
+WRITTEN_AT_ONCE = 4  # elements
 PADDED = ("onnx.Conv", "onnx.ConvTranspose", "onnx.MaxPool", "onnx.AveragePool", "onnx.Pad")
 
 
@@ -44,12 +46,23 @@ def _walk(operation: Operation) -> Any:
 def _operands_written_into(operation: Operation) -> range:
     name = operation.attributes["name"].value
     if name == "onnx.Concat":
-        return range(len(operation.operands))
+        return range(0) if _joins_evenly(operation) else range(len(operation.operands))
     if name not in PADDED:
         return range(0)
     if name != "onnx.Pad" and not _has_padding(operation):
         return range(0)
     return range(1)
+
+
+def _joins_evenly(operation: Operation) -> bool:
+    """Whether every part of a Concat begins at a multiple of what is written at once. Then it is right as it is, and a barrier would
+    do harm: PP-OCR's detector comes out wrong with barriers at its aligned Concats beside those at its padded convolutions."""
+    shapes = [VTENSOR.match(str(operand.type)) for operand in operation.operands]
+    if not all(shapes) or "torch.onnx.axis" not in operation.attributes:
+        return False
+    axis = operation.attributes["torch.onnx.axis"].value
+    sizes = [[int(size) for size in shape[1].split(",") if size] for shape in shapes if shape]
+    return all(math.prod(size[axis:]) % WRITTEN_AT_ONCE == 0 for size in sizes)
 
 
 def _has_padding(operation: Operation) -> bool:
