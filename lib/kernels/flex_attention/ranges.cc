@@ -245,10 +245,13 @@ Range RangeAnalysis::of(const Node& node, const Box& box, const std::vector<Rang
   }
 }
 
-void RangeAnalysis::evaluate(const Box& box, std::vector<Range>& ranges) const {
+void RangeAnalysis::evaluate(const Box& box, std::vector<Range>& ranges,
+                             const Range& element) const {
   ranges.resize(program_.nodes.size());
-  for (std::size_t i = 0; i < program_.nodes.size(); ++i)
-    ranges[i] = of(program_.nodes[i], box, ranges);
+  for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+    const Node& node = program_.nodes[i];
+    ranges[i] = node.op == Op::element ? element : of(node, box, ranges);
+  }
 }
 
 }  // namespace onnxpack::kernels::flex

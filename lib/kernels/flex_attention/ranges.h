@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "flex_attention/binding.h"
@@ -43,7 +44,11 @@ class RangeAnalysis {
 
   // ranges[i] of node i. An addition of -inf counts as -inf whatever the other side is: scores are
   // taken to be finite here.
-  void evaluate(const Box& box, std::vector<Range>& ranges) const;
+  // `element` is what the incoming element may be.
+  void evaluate(const Box& box, std::vector<Range>& ranges,
+                const Range& element = any_element) const;
+  static constexpr Range any_element{-std::numeric_limits<double>::infinity(),
+                                     std::numeric_limits<double>::infinity(), true};
 
  private:
   Range of(const Node& node, const Box& box, const std::vector<Range>& ranges) const;

@@ -98,7 +98,10 @@ class Worker {
         sum_(most_lanes),
         factor_(most_lanes) {
     if (score != nullptr) score_.emplace(*score);
-    if (prob != nullptr) prob_.emplace(*prob);
+    if (prob != nullptr) {
+      prob_.emplace(*prob);
+      zero_stays_ = prob->keeps_zero();
+    }
     if (call.spec.element != Type::f32) {
       keys_ = Floats(size(a_.qk_size) * most_rows);
       values_ = Floats(size(a_.v_size) * most_rows);
@@ -108,10 +111,20 @@ class Worker {
   void attend(const QueryTile& tile, std::int64_t first_key, std::int64_t last_key) {
     start(tile);
     walk(first_key, last_key, Pass::scores);
-    if (!one_pass_) {
-      std::fill_n(factor_.data(), lanes_, 1.0F);
-      walk(first_key, last_key, Pass::values);
+    const bool masked =
+        std::ranges::any_of(std::span(sum_.data(), lanes_), [](float sum) { return sum == 0; });
+    // A probability that is NaN, or 0 by our option, is prob_mod's to see, however homogeneous it
+    // is.
+    final_ = !one_pass_ || (prob_ && masked);
+    if (!final_) return;
+    const bool zeros = call_.spec.zero_masked_rows;
+    for (std::size_t lane = 0; zeros && lane < lanes_; ++lane) {
+      if (sum_.data()[lane] == 0) sum_.data()[lane] = std::numeric_limits<float>::infinity();
     }
+    skip_masked_ = zero_stays_ && (zeros || !masked);
+    std::fill_n(out_.data(), size(a_.v_size) * lanes_, 0.0F);
+    std::fill_n(factor_.data(), lanes_, 1.0F);
+    walk(first_key, last_key, Pass::values);
   }
 
   std::size_t lanes() const { return lanes_; }
@@ -131,7 +144,8 @@ class Worker {
     divisor.fill(1.0F);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const float sum = sum_.data()[lane];
-      if (one_pass_) divisor[lane] = sum;
+      if (final_) continue;
+      divisor[lane] = sum;
       const bool masked = maximum_.data()[lane] == minus_infinity && sum == 0;
       if (!masked) continue;
       // No key, or none that is not masked: NaN by the operator's body, which has no row to divide
@@ -216,11 +230,12 @@ class Worker {
     constexpr auto rows = static_cast<std::int64_t>(most_rows);
     if (first >= last) return;
     const TileClass what = score_ ? score_->decide(first, last - 1) : TileClass::full;
-    if (what == TileClass::empty) {
+    const bool masked = what == TileClass::empty;
+    if (masked && (pass == Pass::scores || skip_masked_)) {
       ++counts_.empty;
       return;
     }
-    if (what == TileClass::full || last - first <= rows) {
+    if (masked || what == TileClass::full || last - first <= rows) {
       for (std::int64_t k = first; k < last; k += rows) {
         ++(what == TileClass::full ? counts_.full : counts_.partial);
         visit(k, static_cast<std::size_t>(std::min(rows, last - k)), what, pass);
@@ -257,10 +272,14 @@ class Worker {
   }
 
   void visit(std::int64_t first, std::size_t rows, TileClass what, Pass pass) {
-    const Rows keys = rows_of(a_.k, a_.qk_size, first, rows, root_for_keys(), keys_);
-    ops_.scores(queries_.data(), keys.data, keys.stride, rows, size(a_.qk_size), lanes_,
-                tile_.data());
-    round_scores(rows);
+    if (what == TileClass::empty) {
+      std::fill_n(tile_.data(), rows * lanes_, minus_infinity);
+    } else {
+      const Rows keys = rows_of(a_.k, a_.qk_size, first, rows, root_for_keys(), keys_);
+      ops_.scores(queries_.data(), keys.data, keys.stride, rows, size(a_.qk_size), lanes_,
+                  tile_.data());
+      round_scores(rows);
+    }
     if (what == TileClass::partial) score_->apply(tile_.data(), first, rows);
     if (pass == Pass::scores) {
       ops_.softmax(tile_.data(), rows, lanes_, maximum_.data(), sum_.data(), factor_.data());
@@ -281,6 +300,9 @@ class Worker {
   const Arguments& a_;
   const TileOps& ops_;
   bool one_pass_;
+  bool zero_stays_ = true;
+  bool skip_masked_ = true;  // in the second pass
+  bool final_ = false;       // out is the result, not to be divided by the sums
   std::optional<TileRunner> score_;
   std::optional<TileRunner> prob_;
   Floats queries_, tile_, out_, maximum_, sum_, factor_, keys_, values_;
@@ -338,7 +360,7 @@ class Parts {
 Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
                  const TileProgram* prob, Parallel& parallel) {
   const bool one_pass = call.prob == nullptr || is_homogeneous(*call.prob->program);
-  const Plan plan = make_plan(call.arguments, one_pass, parallel.width());
+  const Plan plan = make_plan(call.arguments, call.prob == nullptr, parallel.width());
   Parts parts(plan, call.arguments.v_size);
   const std::size_t tasks = plan.tiles.size() * plan.parts;
   const std::size_t workers = std::min(parallel.width(), tasks);

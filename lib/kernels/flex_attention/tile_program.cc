@@ -97,6 +97,9 @@ Result<std::unique_ptr<TileProgram>> TileProgram::make(const Binding& binding, c
   for (std::size_t axis = 0; axis < 4; ++axis)
     everything.last[axis] = std::max<std::int64_t>(binding.sizes[axis] - 1, 0);
   Decisions decisions;
+  out->analysis_.evaluate(everything, out->everywhere_, {0, 0, false});
+  const Range of_zero = out->everywhere_[out->program_.output];
+  out->keeps_zero_ = of_zero.is(0) && !of_zero.nan;
   out->analysis_.evaluate(everything, out->everywhere_);
   for (std::size_t id = 0; id < out->program_.nodes.size(); ++id)
     out->storage_.push_back(storage_of(out->program_.nodes[id], out->everywhere_[id]));

@@ -55,7 +55,9 @@ class TileProgram {
   };
   TileClass decide(const Box& box, Decisions& out) const;
   Result<TileCode> compile(const std::vector<NodeId>& stand_ins) const;
-  const TileOps& ops() const { return ops_; }
+  // Whether an element of 0 gives 0 everywhere: what a masked key's probability must stay to be
+  // left out.
+  bool keeps_zero() const { return keeps_zero_; }
 
  private:
   TileProgram(Program program, std::vector<TableView> tables, const TileOps& ops)
@@ -67,6 +69,7 @@ class TileProgram {
   std::vector<TableView> tables_;
   const TileOps& ops_;
   RangeAnalysis analysis_;
+  bool keeps_zero_ = false;
   std::vector<Range> everywhere_;
   std::vector<Storage> storage_;
   friend class CodeMaker;
