@@ -208,7 +208,7 @@ Result<Program> parse(std::string_view bytes) {
   Reader in(bytes);
   const auto start = in.take(magic.size());
   const auto found = in.take<std::uint8_t>();
-  if (!found || *start != magic) return damaged("does not begin with OPTP");
+  if (!start || !found || *start != magic) return damaged("does not begin with OPTP");
   if (*found != version)
     return damaged(fmt::format("version {}, this library reads {}", *found, version));
   Program out;

@@ -99,7 +99,8 @@ class Tensors {
           .q_length = s.q_length,
           .kv_length = s.kv_length,
           .qk_size = s.qk_size,
-          .v_size = s.v_size};
+          .v_size = s.v_size,
+          .tables = {}};
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
     auto fill = [&](std::vector<float>& to, std::int64_t count) {
@@ -183,7 +184,8 @@ TEST_CASE("masked tiles are not computed") {
               .q_length = length,
               .kv_length = length,
               .qk_size = 4,
-              .v_size = 4};
+              .v_size = 4,
+              .tables = {}};
   a.q = a.k = a.v = x.data();
   a.y = y.data();
   Serial serial;

@@ -58,7 +58,7 @@ struct Arguments {
   const void* v = nullptr;
   void* y = nullptr;  // overlaps none of the others
   // score_mod's captured tables, then prob_mod's.
-  std::vector<TableView> tables;
+  std::vector<TableView> tables = {};
 };
 
 // What a run did, for tests and `kernels explain`: tiles by class. The reference kernel has none.

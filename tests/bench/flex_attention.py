@@ -1,0 +1,147 @@
+"""FlexAttention against ONNX Runtime's own matrix product and its peers, in one process, in turns.
+
+usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N]
+
+Every round runs each contender once, so that a machine that slows down slows all of them; of each the median over rounds is compared with the
+median of SGEMM (MatMul of 2048 x 2048 by ONNX Runtime). On one thread time is the thread's own CPU time, which other programs do not stretch;
+on several it is wall time. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/ort_ops"))
+
+import numpy as np  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
+
+import harness  # noqa: E402
+from lowering import ModifierBuilder, flex_model, inlined, lower  # noqa: E402
+
+
+def causal(m):
+    return m.op("Where", m.op("LessOrEqual", m.axis(3), m.axis(2)), "in", m.real(-np.inf))
+
+
+def window(m):
+    distance = m.op("Sub", m.axis(2), m.axis(3))
+    near = m.op("And", m.op("GreaterOrEqual", distance, m.const(0)), m.op("Less", distance, m.const(256)))
+    return m.op("Where", near, "in", m.real(-np.inf))
+
+
+def soft_cap(m):
+    return m.op("Mul", m.op("Tanh", m.op("Div", "in", m.real(20.0))), m.real(20.0))
+
+
+def relative_bias(m):
+    distance = m.op("Cast", m.op("Sub", m.axis(3), m.axis(2)), to=TensorProto.FLOAT)
+    return m.op("Add", "in", m.op("Mul", distance, m.real(0.01)))
+
+
+MODIFIERS = {"dense": None, "causal": causal, "window 256": window, "soft-cap": soft_cap, "relative bias": relative_bias}
+
+
+def flex(modifier, heads, kv_heads, length, size):
+    shapes = {"Q": [1, heads, length, size], "K": [1, kv_heads, length, size], "V": [1, kv_heads, length, size], "Y": [1, heads, length, size]}
+    graph = None
+    if modifier is not None:
+        m = ModifierBuilder()
+        graph = m.graph(modifier(m))
+    return flex_model(TensorProto.FLOAT, shapes, score_mod=graph)
+
+
+def contrib(op_type, heads, kv_heads, length, size, **attributes):
+    """com.microsoft's attention in the same layout of heads; the transposes it wants are outside of what is timed."""
+    names = ["query", "key", "value"]
+    widths = [heads * size, kv_heads * size, kv_heads * size]
+    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, length, w]) for n, w in zip(names, widths)]
+    operands = list(names)
+    if op_type == "GroupQueryAttention":
+        operands += ["", "", "seqlens", "total"]
+        inputs += [helper.make_tensor_value_info("seqlens", TensorProto.INT32, [1]), helper.make_tensor_value_info("total", TensorProto.INT32, [1])]
+    outputs = ["Y"] + (["pk", "pv"] if op_type == "GroupQueryAttention" else [])
+    node = helper.make_node(op_type, operands, outputs, domain="com.microsoft", **attributes)
+    infos = [helper.make_empty_tensor_value_info(n) for n in outputs]
+    graph = helper.make_graph([node], "peer", inputs, infos)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+
+
+def gemm():
+    info = lambda n: helper.make_tensor_value_info(n, TensorProto.FLOAT, [2048, 2048])  # noqa: E731
+    graph = helper.make_graph([helper.make_node("MatMul", ["A", "B"], ["C"])], "gemm", [info("A"), info("B")], [info("C")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+class Contender:
+    def __init__(self, name, model, feeds, operations, threads, ops=True):
+        self.name, self.feeds, self.operations, self.times = name, feeds, operations, []
+        self.clock = time.thread_time if threads == 1 else time.perf_counter
+        self.session = harness.session(model, threads, ops)
+        self.session.run(None, feeds)
+
+    def once(self):
+        began = self.clock()
+        self.session.run(None, self.feeds)
+        self.times.append(self.clock() - began)
+
+    def rate(self):
+        return self.operations / statistics.median(self.times) / 1e9
+
+    def spread(self):
+        low, high = np.percentile(self.times, [10, 90])
+        return f"{1e3 * low:.1f} to {1e3 * high:.1f}"
+
+
+def contenders(length, size, threads, rng):
+    heads, kv_heads = (8, 8) if size == 64 else (8, 2)
+    tensor = lambda h: rng.standard_normal((1, h, length, size)).astype(np.float32)  # noqa: E731
+    feeds = {"Q": tensor(heads), "K": tensor(kv_heads), "V": tensor(kv_heads)}
+    operations = 4 * heads * length * length * size
+    flat = lambda x: np.ascontiguousarray(x.transpose(0, 2, 1, 3).reshape(1, length, -1))  # noqa: E731
+    for name, modifier in MODIFIERS.items():
+        model = flex(modifier, heads, kv_heads, length, size)
+        yield Contender(f"{name}", lower(model), feeds, operations, threads)
+        # The expansion holds all scores in memory, several times over.
+        if heads * length * length * 4 < 2**30 and name in ("dense", "causal", "soft-cap"):
+            yield Contender(f"{name}, expanded by ORT", inlined(model), feeds, operations, threads, ops=False)
+    peers = {"query": flat(feeds["Q"]), "key": flat(feeds["K"]), "value": flat(feeds["V"])}
+    if heads == kv_heads:
+        yield Contender("dense, ORT MultiHeadAttention", contrib("MultiHeadAttention", heads, kv_heads, length, size, num_heads=heads), peers, operations, threads, ops=False)
+    gqa = peers | {"seqlens": np.int32([length - 1]), "total": np.int32([length])}
+    model = contrib("GroupQueryAttention", heads, kv_heads, length, size, num_heads=heads, kv_num_heads=kv_heads)
+    yield Contender("causal, ORT GroupQueryAttention", model, gqa, operations, threads, ops=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--length", type=int, action="append")
+    parser.add_argument("--head-size", type=int, action="append")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    rng = np.random.default_rng(1)
+    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    print(f"{cpu}, {os.cpu_count()} cores; onnxruntime {harness.ort.__version__}; commit {commit}; {options.threads} thread(s), {options.rounds} rounds")
+    square = {"A": rng.standard_normal((2048, 2048)).astype(np.float32), "B": rng.standard_normal((2048, 2048)).astype(np.float32)}
+    for size in options.head_size or [64, 128]:
+        for length in options.length or [512, 2048]:
+            base = Contender("SGEMM", gemm(), square, 2 * 2048**3, options.threads, ops=False)
+            rows = [base, *contenders(length, size, options.threads, rng)]
+            for _ in range(options.rounds):
+                for row in rows:
+                    row.once()
+            print(f"\nD {size}, L = S = {length}: GFLOP/s dense-equivalent, ratio to SGEMM, ms (10th to 90th percentile)")
+            for row in rows:
+                print(f"  {row.name:34} {row.rate():7.0f} {row.rate() / base.rate():6.2f}  {row.spread()}")
+
+
+if __name__ == "__main__":
+    main()
