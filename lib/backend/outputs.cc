@@ -120,6 +120,12 @@ Status check_answer(const protocol::CompileResponse& response,
     const auto& variant = response.variants[v];
     std::string where = fmt::format("variants[{}]", v);
     ONNXPACK_CHECK(check_partitions(variant, where, asked));
+    if (request.self_contained && !variant.references.empty()) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}.references: {} will not be in the package; a blob of a "
+                              "self-contained request holds all it needs",
+                              where, printable(variant.references.front())));
+    }
     for (std::size_t i = 0; i < variant.references.size(); ++i) {
       const std::string& name = variant.references[i];
       std::string field = fmt::format("{}.references[{}]", where, i);

@@ -49,6 +49,7 @@ class Build final : public Command {
   void declare_package_info(Flags& flags);
   Status resolve_targets(Context& context);
   Status apply_settings();
+  Status apply_sources();
   Status check(Context& context) const;
   // Nothing where there is nothing to measure.
   Result<std::optional<package::BenchReport>> bench(Context& context,
@@ -62,6 +63,8 @@ class Build final : public Command {
   bool bench_ = false;
   std::vector<std::string> targets_;
   std::vector<std::string> backends_;
+  std::vector<std::string> sources_;
+  std::vector<std::string> precisions_;
   std::vector<std::string> shapes_;
   std::vector<std::string> dimensions_;
   std::vector<std::string> options_;
@@ -107,6 +110,12 @@ void Build::declare_inputs(Flags& flags) {
                put(request_.attachments, {name, path}, &package::AttachmentRequest::name);
                return {};
              });
+  flags.texts("--source", "TARGET[/COMPONENT]=MODEL",
+              "compile this target from another model, a quantised one say; may be repeated",
+              sources_);
+  flags.texts("--source-precision", "TARGET[/COMPONENT]=PRECISION",
+              "what such a model promises: fp16, int8, ... (default: read off the model)",
+              precisions_);
   flags.texts("--backend", "NAME|none",
               "only this backend; may be repeated; none packs the model alone", backends_);
   flags.on("--dry-run", "say what would be compiled and why, write nothing", request_.dry_run);
@@ -207,6 +216,36 @@ Status Build::apply_settings() {
   return {};
 }
 
+// "TARGET" or "TARGET/COMPONENT".
+package::SourceRequest source_of(const std::string& text) {
+  auto slash = text.rfind('/');
+  if (slash == std::string::npos) return {.target = text, .model = {}};
+  return {.target = text.substr(0, slash), .component = text.substr(slash + 1), .model = {}};
+}
+
+Status Build::apply_sources() {
+  for (const std::string& text : sources_) {
+    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=MODEL"), "--source"));
+    auto source = source_of(pair.first);
+    source.model = pair.second;
+    request_.sources.push_back(std::move(source));
+  }
+  for (const std::string& text : precisions_) {
+    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=PRECISION"), "--source-precision"));
+    auto wanted = source_of(pair.first);
+    auto found = std::ranges::find_if(request_.sources, [&](const auto& source) {
+      return source.target == wanted.target && source.component == wanted.component;
+    });
+    if (found == request_.sources.end()) {
+      return fail(
+          ErrorKind::invalid_argument,
+          fmt::format("--source-precision {}: this target has no --source", printable(pair.first)));
+    }
+    found->precision = pair.second;
+  }
+  return {};
+}
+
 Status Build::check(Context& context) const {
   std::string here;
   if (!build_file_ && context.files().exists(default_build_file)) {
@@ -249,6 +288,7 @@ Result<ExitCode> Build::run(Context& context) {
   ONNXPACK_CHECK(check(context));
   ONNXPACK_CHECK(resolve_targets(context));
   ONNXPACK_CHECK(apply_settings());
+  ONNXPACK_CHECK(apply_sources());
   ONNXPACK_CHECK(context.open_log("build"));
   if (no_cache_) context.environment().cache.clear();
 
@@ -285,6 +325,9 @@ const Verb build_verb = {
         "model.onnxpkg\n"
         "onnx-pack build --component encoder=enc.onnx --component decoder=dec.onnx --attach "
         "vocab.txt -t host -o asr.onnxpkg\n"
+        "onnx-pack build model.onnx -t host -t qualcomm-sm8650 --source qualcomm-sm8650=int8.onnx "
+        "-o "
+        "model.onnxpkg\n"
         "onnx-pack build model.onnx --backend none -o model.onnxpkg    # the model alone\n"
         "onnx-pack build -f onnx-pack.json                             # all of it from a build "
         "file",

@@ -3,6 +3,7 @@
 #include "documents.h"
 #include "onnxpack/model/signature.h"
 #include "onnxpack/package/annex.h"
+#include "onnxpack/package/runtime_check.h"
 #include "onnxpack/package/slim.h"
 #include "render.h"
 #include "verb.h"
@@ -20,6 +21,7 @@ class Select final : public Command {
   std::string target_;
   std::vector<std::filesystem::path> evidence_;
   bool explain_ = false;
+  bool check_runtime_ = false;
   package::SlimRequest request_;
 };
 
@@ -37,6 +39,8 @@ void Select::declare(Flags& flags) {
   flags.on("--dry-run", "rank only, write nothing", request_.dry_run);
   flags.on("--explain", "say of every variant why it stands where it stands", explain_);
   flags.on("--verify", "check the digests of what is copied", request_.verify);
+  flags.on("--check-runtime", "ask the runtimes on this machine as well; for --target host",
+           check_runtime_);
   flags.heading("What to keep");
   flags.once("--variant", "NAME", "keep this one; it must suit the target all the same",
              [&selection](const std::string& name) -> Status {
@@ -79,14 +83,26 @@ Result<ExitCode> Select::run(Context& context) {
     return fail(ErrorKind::invalid_argument, "no output was named",
                 "add -o slim.onnxpkg, or --dry-run to rank only");
   }
+  if (check_runtime_ && target_ != "host") {
+    return fail(ErrorKind::invalid_argument,
+                "--check-runtime asks the runtimes on this machine, so it wants --target host");
+  }
   ONNXPACK_TRY(auto package, package::PackageFile::open(context.files(), package_));
   ONNXPACK_TRY(request_.selection.target, context.target(target_, package::Probes::recent));
   ONNXPACK_TRY(request_.selection.evidence, package::read_evidence(context.files(), evidence_));
   ONNXPACK_TRY(auto report, package::select_package(context.environment(), package, request_));
+  std::vector<package::RuntimeCheck> checks;
+  if (check_runtime_) {
+    ONNXPACK_TRY(checks, package::check_runtimes(context.environment(), package.manifest(),
+                                                 request_.selection.target));
+  }
   context.end_progress();
   if (context.json()) {
-    context.print(select_document(report, request_.selection.target, request_.output.string()));
+    auto document = select_document(report, request_.selection.target, request_.output.string());
+    if (check_runtime_) document["runtime_checks"] = runtime_checks(checks);
+    context.print(document);
   } else {
+    if (check_runtime_) render_runtime_checks(context.console(), checks);
     render_select(context.console(), package, request_.selection.target, report,
                   explain_ ? Explain::yes : Explain::no, request_.output.string());
   }

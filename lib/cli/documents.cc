@@ -24,6 +24,15 @@ json::Value latency(const std::optional<manifest::Latency>& latency) {
                        {"threads", latency->threads}});
 }
 
+json::Value source(const std::optional<manifest::SourceModel>& source) {
+  if (!source) return nullptr;
+  json::Object data(source->external_data.begin(), source->external_data.end());
+  return json::object({{"file_name", source->file_name},
+                       {"size", source->size},
+                       {"sha256", source->sha256},
+                       {"external_sha256", std::move(data)}});
+}
+
 json::Value ranked(const select::Ranked& rung) {
   return json::object({{"variant", rung.variant},
                        {"original", rung.variant.empty()},
@@ -150,7 +159,8 @@ json::Value variant(const package::PackageFile& package, const manifest::Variant
                                     {"options", variant.provenance.options},
                                     {"build_key", variant.provenance.build_key},
                                     {"license", variant.provenance.license},
-                                    {"deterministic", variant.provenance.deterministic}})},
+                                    {"deterministic", variant.provenance.deterministic},
+                                    {"source", source(variant.provenance.source)}})},
        {"here", json::object({{"outcome", to_string(here.outcome)}, {"reason", here.reason}})}});
 }
 
@@ -250,6 +260,22 @@ json::Value select_document(const package::SlimReport& report, const target::Tar
                       ? json::Value(nullptr)
                       : json::object({{"path", output}, {"size", report.package_size}});
   return out;
+}
+
+json::Array runtime_checks(const std::vector<package::RuntimeCheck>& checks) {
+  return each(checks, [](const package::RuntimeCheck& check) {
+    return json::object(
+        {{"variant", check.variant},
+         {"ep", check.ep},
+         {"rule", check.ours.validator},
+         {"verdict", target::to_string(check.ours.verdict)},
+         {"reason", check.ours.reason},
+         {"runtime", check.by},
+         {"runtime_verdict",
+          check.theirs ? json::Value(target::to_string(*check.theirs)) : json::Value(nullptr)},
+         {"runtime_reason", check.why},
+         {"agrees", check.agrees()}});
+  });
 }
 
 json::Value extract_document(const package::ExtractReport& report, const std::string& output) {

@@ -14,6 +14,7 @@
 #include "onnxpack/package/extract.h"
 #include "onnxpack/package/fleet.h"
 #include "onnxpack/package/package_file.h"
+#include "onnxpack/package/runtime_check.h"
 #include "onnxpack/package/slim.h"
 #include "onnxpack/package/verify.h"
 #include "onnxpack/target/target.h"
@@ -28,6 +29,7 @@ json::Value build_document(const package::BuildReport& report, const std::string
 json::Value package_document(const package::PackageFile& package, const target::Target& host);
 json::Value select_document(const package::SlimReport& report, const target::Target& target,
                             const std::string& output);
+json::Array runtime_checks(const std::vector<package::RuntimeCheck>& checks);
 json::Value extract_document(const package::ExtractReport& report, const std::string& output);
 json::Value verify_document(const package::VerifyReport& report);
 json::Value bench_document(const package::BenchReport& report);

@@ -13,6 +13,7 @@
 #include "onnxpack/package/build.h"
 #include "onnxpack/package/fleet.h"
 #include "onnxpack/package/package_file.h"
+#include "onnxpack/package/runtime_check.h"
 #include "onnxpack/package/slim.h"
 #include "onnxpack/package/verify.h"
 #include "onnxpack/target/target.h"
@@ -38,6 +39,9 @@ enum class Explain { no, yes };
 void render_select(const Console& console, const package::PackageFile& package,
                    const target::Target& target, const package::SlimReport& report, Explain explain,
                    const std::string& output);
+
+void render_runtime_checks(const Console& console,
+                           const std::vector<package::RuntimeCheck>& checks);
 
 void render_verify(const Console& console, const package::PackageFile& package,
                    const package::VerifyReport& report);

@@ -298,6 +298,10 @@ void render_variant(const Console& console, const PackageFile& package, const st
   }
   for (const auto& reference : variant.references) line("reads", reference);
   line("made by", tools_text(variant));
+  if (const auto& source = variant.provenance.source) {
+    line("made from", fmt::format("{}, {}, sha256:{}", source->file_name, human_size(source->size),
+                                  source->sha256));
+  }
   line("options",
        variant.provenance.options.empty() ? "" : json::compact(variant.provenance.options));
   line("backend", variant.provenance.backend_digest.empty()

@@ -116,6 +116,25 @@ void print_kept(const Console& console, const package::SlimReport& report) {
 
 }  // namespace
 
+void render_runtime_checks(const Console& console,
+                           const std::vector<package::RuntimeCheck>& checks) {
+  Table table({Align::left, Align::left, Align::left},
+              {"variant", "by rule", "by the runtime here"});
+  for (const auto& check : checks) {
+    std::string theirs = check.theirs
+                             ? fmt::format("{} ({})", target::to_string(*check.theirs), check.by)
+                             : "not asked";
+    table.add({Cell(check.variant, Style::name), target::to_string(check.ours.verdict),
+               Cell(theirs, check.agrees() ? Style::plain : Style::bad)});
+    if (!check.theirs) table.note(check.why);
+    if (!check.agrees())
+      table.note(fmt::format("the two differ: by rule {}", check.ours.reason), Style::bad);
+  }
+  console.out() << (table.empty() ? "no variant has a compatibility text\n"
+                                  : table.render(console.paint(), 0))
+                << '\n';
+}
+
 void render_select(const Console& console, const package::PackageFile& package,
                    const target::Target& target, const package::SlimReport& report, Explain explain,
                    const std::string& output) {

@@ -92,6 +92,15 @@ json::Value to_json(const Coverage& coverage) {
   return out;
 }
 
+json::Value to_json(const SourceModel& source) {
+  json::Value out = json::object(
+      {{"file_name", source.file_name}, {"size", source.size}, {"sha256", source.sha256}});
+  put(out, "external_sha256",
+      json::Object(source.external_data.begin(), source.external_data.end()));
+  write_unknown(out, source.unknown);
+  return out;
+}
+
 json::Value to_json(const Provenance& provenance) {
   json::Value out = json::object({{"deterministic", provenance.deterministic}});
   put(out, "tools", json::Object(provenance.tools.begin(), provenance.tools.end()));
@@ -99,6 +108,7 @@ json::Value to_json(const Provenance& provenance) {
   put(out, "options", provenance.options);
   put(out, "build_key", provenance.build_key);
   put(out, "license", provenance.license);
+  if (provenance.source) out["source"] = to_json(*provenance.source);
   write_unknown(out, provenance.unknown);
   return out;
 }

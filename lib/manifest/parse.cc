@@ -160,11 +160,22 @@ Result<Coverage> read_coverage(const Cursor& cursor, UnknownFields mode) {
   return out;
 }
 
+Result<SourceModel> read_source(const Cursor& cursor, UnknownFields mode) {
+  SourceModel out;
+  ONNXPACK_TRY(out.unknown,
+               read_unknown(cursor, {"file_name", "size", "sha256", "external_sha256"}, mode));
+  ONNXPACK_TRY(out.file_name, read_text(cursor, "file_name"));
+  ONNXPACK_TRY(out.size, read_size(cursor, "size"));
+  ONNXPACK_TRY(out.sha256, read_digest(cursor, "sha256"));
+  ONNXPACK_TRY(out.external_data, read_string_map(cursor, "external_sha256"));
+  return out;
+}
+
 Result<Provenance> read_provenance(const Cursor& cursor, UnknownFields mode) {
   Provenance out;
   ONNXPACK_TRY(out.unknown, read_unknown(cursor,
                                          {"tools", "backend_digest", "options", "build_key",
-                                          "license", "deterministic"},
+                                          "license", "deterministic", "source"},
                                          mode));
   ONNXPACK_TRY(out.tools, read_string_map(cursor, "tools"));
   ONNXPACK_TRY(out.backend_digest, read_text(cursor, "backend_digest"));
@@ -172,6 +183,10 @@ Result<Provenance> read_provenance(const Cursor& cursor, UnknownFields mode) {
   ONNXPACK_TRY(out.build_key, read_text(cursor, "build_key"));
   ONNXPACK_TRY(out.license, read_text(cursor, "license"));
   ONNXPACK_TRY(out.deterministic, cursor.boolean_or("deterministic", false));
+  ONNXPACK_TRY(auto source, cursor.find("source"));
+  if (source) {
+    ONNXPACK_TRY(out.source, read_source(*source, mode));
+  }
   return out;
 }
 

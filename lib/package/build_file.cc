@@ -33,6 +33,7 @@ class Reader {
   Status attachment(const Cursor& field);
   Status targets(const Cursor& root);
   Status target(const Cursor& field);
+  Status sources(const Cursor& field, const std::string& target);
   Result<target::Target> named_target(const Cursor& field);
   Result<target::Target> target_file(const Cursor& field, const std::filesystem::path& path);
   Status limits(const Cursor& root);
@@ -153,8 +154,9 @@ Status Reader::target(const Cursor& field) {
   bool bare = field.value().is(json::Kind::string);
   Cursor name = field;
   if (!bare) {
-    ONNXPACK_CHECK(field.only_keys({"target", "input_shapes", "free_dimension_overrides",
-                                    "backend_options", "allow_missing"}));
+    ONNXPACK_CHECK(
+        field.only_keys({"target", "input_shapes", "free_dimension_overrides", "backend_options",
+                         "allow_missing", "source", "source_precision"}));
     ONNXPACK_TRY(name, field.at("target"));
   }
   ONNXPACK_TRY(auto target, named_target(name));
@@ -164,10 +166,29 @@ Status Reader::target(const Cursor& field) {
   }
   if (!bare) {
     ONNXPACK_TRY(out_.target_settings[target.name], settings(field));
+    ONNXPACK_CHECK(sources(field, target.name));
     ONNXPACK_TRY(bool allow_missing, field.boolean_or("allow_missing", false));
     if (allow_missing) out_.allow_missing.push_back(target.name);
   }
   out_.targets.push_back(std::move(target));
+  return {};
+}
+
+// A path, or component -> path.
+Status Reader::sources(const Cursor& field, const std::string& target) {
+  ONNXPACK_TRY(auto source, field.find("source"));
+  ONNXPACK_TRY(std::string precision, field.string_or("source_precision", ""));
+  if (!source) return {};
+  if (source->value().is(json::Kind::string)) {
+    ONNXPACK_TRY(std::string path, text(*source));
+    out_.sources.push_back({target, "model", at(path), precision});
+    return {};
+  }
+  ONNXPACK_TRY(auto members, source->members());
+  for (const auto& [component, path_field] : members) {
+    ONNXPACK_TRY(std::string path, text(path_field));
+    out_.sources.push_back({target, component, at(path), precision});
+  }
   return {};
 }
 

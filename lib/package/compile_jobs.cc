@@ -29,7 +29,8 @@ JobReport report_of(const BuildRequest& request, const Job& job,
   out.target = request.targets[job.target].name;
   out.component = component.description.name;
   out.backend = job.backend->program.name;
-  out.total_nodes = component.model.nodes().size();
+  const PreparedComponent& compiled = job.source != nullptr ? job.source->prepared : component;
+  out.total_nodes = compiled.model.nodes().size();
   return out;
 }
 
@@ -117,7 +118,7 @@ class JobRun {
     backend::CompileCall out;
     out.backend = job_.backend;
     out.request = job_.request;
-    out.components_root = scratch_;
+    out.components_root = stage_root(scratch_, job_.source);
     out.work_folder = work_;
     out.log_file = work_ / "log";
     out.limits.quiet = request_.heartbeat_timeout;
@@ -218,7 +219,14 @@ class JobRun {
   std::string task_;
 };
 
-// Digests of the component's files as the user gave them: what the build key says of the model.
+// Digests of a job's model files as the user gave them: what the build key says of the model.
+Content content_of(const PreparedSource& source) {
+  Content out = {{"model", source.description.sha256}};
+  for (const auto& [location, digest] : source.description.external_data)
+    out["data/" + location] = digest;
+  return out;
+}
+
 Result<Content> content_of(const Environment& environment, const PreparedComponent& component) {
   Content out = {{"model", component.description.original.sha256}};
   for (std::size_t i = 0; i < component.model.external_files().size(); ++i) {
@@ -291,8 +299,9 @@ class JobList {
 
   bool run_one(std::size_t index, const CancelFlag& cancel) {
     const Job& job = plan_.jobs[index];
-    JobRun run(environment_, request_, job, components_[job.component], scratch_, index,
-               contents_[job.component], cache_ ? &*cache_ : nullptr, cancel);
+    Content content = job.source != nullptr ? content_of(*job.source) : contents_[job.component];
+    JobRun run(environment_, request_, job, components_[job.component], scratch_, index, content,
+               cache_ ? &*cache_ : nullptr, cancel);
     auto result = run.run();
     if (!result) {
       std::scoped_lock lock(mutex_);
@@ -343,7 +352,7 @@ Result<CompiledJobs> planned(const Environment& environment, const BuildRequest&
     backend::CompileCall call;
     call.backend = job.backend;
     call.request = job.request;
-    call.content = contents[job.component];
+    call.content = job.source != nullptr ? content_of(*job.source) : contents[job.component];
     backend::Cache::Lookup lookup;
     if (cache) {
       ONNXPACK_TRY(lookup, cache->look(backend::key_parts(call)));

@@ -22,14 +22,16 @@ backend::Places places(const Environment& environment) {
           path == environment.variables.end() ? "" : path->second};
 }
 
-// `probe` of one backend. Nothing is kept.
-Result<backend::Outcome> probe(const Environment& environment, const backend::Program& program) {
+}  // namespace
+
+Result<backend::Outcome> probe(const Environment& environment, const backend::Program& program,
+                               const std::vector<protocol::CompatibilityQuestion>& questions) {
   ONNXPACK_TRY(auto folder, io::TemporaryDirectory::create(*environment.files, "onnx-pack-probe-"));
   backend::Invocation invocation;
   invocation.backend = program.name;
   invocation.program = program.path;
   invocation.verb = protocol::Verb::probe;
-  invocation.request = protocol::to_json(protocol::ProbeRequest{});
+  invocation.request = protocol::to_json(protocol::ProbeRequest{.compatibility = questions});
   invocation.work_folder = folder.path();
   invocation.log_file = folder.path() / "log";
   invocation.limits.quiet = ask_limit;
@@ -41,6 +43,8 @@ Result<backend::Outcome> probe(const Environment& environment, const backend::Pr
     return fail(ErrorKind::cancelled, "interrupted");
   return outcome;
 }
+
+namespace {
 
 BackendInfo info(const InstalledBackend& backend) {
   BackendInfo out;

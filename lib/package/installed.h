@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "onnxpack/backend/discovery.h"
+#include "onnxpack/backend/outcome.h"
 #include "onnxpack/package/environment.h"
+#include "onnxpack/protocol/run.h"
 
 namespace onnxpack::package {
 
@@ -23,5 +25,10 @@ class Installed {
  private:
   std::vector<InstalledBackend> backends_;
 };
+
+// `probe` of one backend, with questions about compatibility texts. Nothing is kept. Errors:
+// cancelled, io.
+Result<backend::Outcome> probe(const Environment& environment, const backend::Program& program,
+                               const std::vector<protocol::CompatibilityQuestion>& questions = {});
 
 }  // namespace onnxpack::package

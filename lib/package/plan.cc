@@ -75,10 +75,12 @@ Status check_names_somewhere(const CompileSettings& settings,
 
 protocol::CompileRequest compile_request(const BuildRequest& build, const target::Target& target,
                                          const PreparedComponent& component,
+                                         const PreparedSource* source,
                                          const model::ShapeRequest& shapes,
                                          const CompileSettings& settings,
                                          const InstalledBackend& backend) {
-  const manifest::Component& description = component.description;
+  const manifest::Component& description =
+      source != nullptr ? source->prepared.description : component.description;
   protocol::CompileRequest out;
   out.component = {description.name, description.model, description.original.sha256};
   out.target = target;
@@ -91,6 +93,7 @@ protocol::CompileRequest compile_request(const BuildRequest& build, const target
   for (const auto& dimension : shapes.dimensions)
     out.free_dimensions[dimension.name] = dimension.size;
   for (const auto& input : shapes.inputs) out.input_shapes[input.input] = input.dims;
+  out.self_contained = source != nullptr;
   out.variant_name = fmt::format("{}-{}", target.name, backend.program.name);
   if (build.components.size() > 1)
     out.variant_name = fmt::format("{}-{}", description.name, out.variant_name);
@@ -113,8 +116,8 @@ JobReport not_usable(const target::Target& target, const PreparedComponent& comp
 class Planner {
  public:
   Planner(const BuildRequest& request, const std::vector<PreparedComponent>& components,
-          const Installed& installed)
-      : request_(request), components_(components), installed_(installed) {}
+          const std::vector<PreparedSource>& sources, const Installed& installed)
+      : request_(request), components_(components), sources_(sources), installed_(installed) {}
 
   Result<Plan> make() {
     ONNXPACK_TRY(candidates_, candidates());
@@ -195,9 +198,11 @@ class Planner {
       return;
     }
     used_.insert(backend.program.name);
+    const PreparedSource* source = find_source(sources_, t, c);
     plan_.jobs.push_back(
         {t, c, &backend,
-         compile_request(request_, target, components_[c], shapes, settings, backend)});
+         compile_request(request_, target, components_[c], source, shapes, settings, backend),
+         source});
   }
 
   void warn_idle() {
@@ -223,6 +228,7 @@ class Planner {
 
   const BuildRequest& request_;
   const std::vector<PreparedComponent>& components_;
+  const std::vector<PreparedSource>& sources_;
   const Installed& installed_;
   std::vector<const InstalledBackend*> candidates_;
   std::set<std::string> used_;
@@ -234,8 +240,8 @@ class Planner {
 
 Result<Plan> make_plan(const BuildRequest& request,
                        const std::vector<PreparedComponent>& components,
-                       const Installed& installed) {
-  return Planner(request, components, installed).make();
+                       const std::vector<PreparedSource>& sources, const Installed& installed) {
+  return Planner(request, components, sources, installed).make();
 }
 
 }  // namespace onnxpack::package

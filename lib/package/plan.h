@@ -8,6 +8,7 @@
 #include "onnxpack/package/build.h"
 #include "onnxpack/protocol/compile.h"
 #include "prepare.h"
+#include "source.h"
 
 namespace onnxpack::package {
 
@@ -15,7 +16,8 @@ struct Job {
   std::size_t target = 0;     // index in the request
   std::size_t component = 0;  // index in the prepared ones
   const InstalledBackend* backend = nullptr;
-  protocol::CompileRequest request;  // without folders
+  protocol::CompileRequest request;        // without folders
+  const PreparedSource* source = nullptr;  // what is compiled instead of the component's model
 };
 
 struct Plan {
@@ -29,6 +31,6 @@ struct Plan {
 // targets of one name).
 Result<Plan> make_plan(const BuildRequest& request,
                        const std::vector<PreparedComponent>& components,
-                       const Installed& installed);
+                       const std::vector<PreparedSource>& sources, const Installed& installed);
 
 }  // namespace onnxpack::package

@@ -53,7 +53,9 @@ manifest::Variant make_variant(const Job& job, const target::Target& target,
   out.compatibility_string = answer.compatibility_string;
   if (!answer.compatibility_string.empty())
     out.compatibility_hash = crypto::sha256(answer.compatibility_string).hex();
-  out.precision = answer.precision;
+  out.precision = job.source == nullptr
+                      ? answer.precision
+                      : coarser_precision(job.source->precision, answer.precision);
   out.fixed_shapes = answer.fixed_shapes;
   out.executor_info = answer.executor_info;
   for (const auto& partition : answer.partitions) {
@@ -70,6 +72,7 @@ manifest::Variant make_variant(const Job& job, const target::Target& target,
   out.provenance.backend_digest = job.backend->program_sha256;
   out.provenance.options = job.request.options;
   out.provenance.build_key = build_key;
+  if (job.source != nullptr) out.provenance.source = job.source->description;
   out.provenance.license = answer.license;
   out.provenance.deterministic = job.backend->description.deterministic;
   return out;

@@ -164,6 +164,7 @@ json::Value to_json(const CompileRequest& request) {
   put(out, "threads", request.threads);
   out["output_dir"] = request.output_dir;
   out["variant_name"] = request.variant_name;
+  if (request.self_contained) out["self_contained"] = true;
   return out;
 }
 
@@ -174,6 +175,7 @@ Result<CompileRequest> compile_request_from_json(const json::Cursor& cursor) {
   ONNXPACK_TRY(out.threads, size_at(cursor, "threads"));
   ONNXPACK_TRY(out.output_dir, required_text(cursor, "output_dir"));
   ONNXPACK_TRY(out.variant_name, required_text(cursor, "variant_name"));
+  ONNXPACK_TRY(out.self_contained, cursor.boolean_or("self_contained", false));
   return out;
 }
 

@@ -153,13 +153,55 @@ Result<RunResponse> run_response_from_json(const json::Cursor& cursor) {
   return out;
 }
 
+json::Value to_json(const CompatibilityQuestion& question) {
+  return json::object(
+      {{"ep", question.ep}, {"compatibility_string", question.compatibility_string}});
+}
+
+json::Value to_json(const RuntimeVerdict& verdict) {
+  json::Value out = json::object({{"verdict", target::to_string(verdict.verdict)}});
+  put(out, "by", verdict.by);
+  put(out, "why", verdict.why);
+  return out;
+}
+
+namespace {
+
+Result<CompatibilityQuestion> question_from_json(const json::Cursor& cursor) {
+  CompatibilityQuestion out;
+  ONNXPACK_TRY(out.ep, required_text(cursor, "ep"));
+  ONNXPACK_TRY(out.compatibility_string, required_text(cursor, "compatibility_string"));
+  return out;
+}
+
+Result<RuntimeVerdict> verdict_from_json(const json::Cursor& cursor) {
+  RuntimeVerdict out;
+  ONNXPACK_TRY(auto field, cursor.at("verdict"));
+  ONNXPACK_TRY(auto text, field.string_in({"optimal", "prefer-recompilation", "not-applicable",
+                                           "unsupported"}));
+  using target::Verdict;
+  for (Verdict verdict : {Verdict::optimal, Verdict::prefer_recompilation, Verdict::not_applicable,
+                          Verdict::unsupported}) {
+    if (text == target::to_string(verdict)) out.verdict = verdict;
+  }
+  ONNXPACK_TRY(out.by, text_at(cursor, "by"));
+  ONNXPACK_TRY(out.why, text_at(cursor, "why"));
+  return out;
+}
+
+}  // namespace
+
 json::Value to_json(const ProbeRequest& request) {
-  return request_head(request.protocol, Verb::probe);
+  json::Value out = request_head(request.protocol, Verb::probe);
+  put_list(out, "compatibility", request.compatibility);
+  return out;
 }
 
 Result<ProbeRequest> probe_request_from_json(const json::Cursor& cursor) {
   ProbeRequest out;
   ONNXPACK_TRY(out.protocol, read_request_head(cursor, Verb::probe));
+  ONNXPACK_TRY(out.compatibility,
+               json::read_optional_array(cursor, "compatibility", question_from_json));
   return out;
 }
 
@@ -168,6 +210,7 @@ json::Value to_json(const ProbeResponse& response) {
   put_answer(out, response.answer);
   put(out, "facts", response.facts);
   put(out, "lines", response.lines);
+  put_list(out, "verdicts", response.verdicts);
   return out;
 }
 
@@ -176,6 +219,7 @@ Result<ProbeResponse> probe_response_from_json(const json::Cursor& cursor) {
   ONNXPACK_TRY(out.answer, answer_from_json(cursor));
   ONNXPACK_TRY(out.facts, facts_at(cursor, "facts"));
   ONNXPACK_TRY(out.lines, cursor.strings_or_empty("lines"));
+  ONNXPACK_TRY(out.verdicts, json::read_optional_array(cursor, "verdicts", verdict_from_json));
   return out;
 }
 

@@ -168,8 +168,13 @@ Result<json::Value> dispatch(Verb verb, const json::Value& value, Backend& backe
       return respond<RunResponse>([&] { return backend.run(request, events); });
     }
     case Verb::probe: {
-      ONNXPACK_CHECK(probe_request_from_json(cursor));
-      return respond<ProbeResponse>([&] { return backend.probe(events); });
+      ONNXPACK_TRY(auto request, probe_request_from_json(cursor));
+      return respond<ProbeResponse>([&]() -> Result<ProbeResponse> {
+        ONNXPACK_TRY(auto response, backend.probe(events));
+        if (request.compatibility.empty()) return response;
+        ONNXPACK_TRY(response.verdicts, backend.check(request.compatibility));
+        return response;
+      });
     }
   }
   return fail(ErrorKind::internal, "no such verb");
@@ -194,6 +199,10 @@ Result<RunResponse> Backend::run(const RunRequest&, EventEmitter&) {
 }
 Result<ProbeResponse> Backend::probe(EventEmitter&) {
   return no_verb(Verb::probe);
+}
+
+Result<std::vector<RuntimeVerdict>> Backend::check(const std::vector<CompatibilityQuestion>&) {
+  return std::vector<RuntimeVerdict>();
 }
 
 int serve(int argc, char** argv, Backend& backend) {

@@ -11,6 +11,7 @@ from pathlib import Path
 import large
 import measure
 import pack
+import selection
 import startup
 import variants
 
@@ -19,6 +20,7 @@ BENCHES = {
     "pack": pack.bench,
     "large": large.bench,
     "variants": variants.bench,
+    "selection": selection.bench,
 }
 
 

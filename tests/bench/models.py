@@ -98,6 +98,8 @@ def inline_model(folder: Path, size: int, tensors: int = 16) -> Path:
 
 
 def real_models(root: Path) -> dict[str, Path]:
-    """What the set-up unpacked."""
+    """What the set-up unpacked, and what lies in the folder ONNXPACK_BENCH_MODELS."""
     found = sorted((root / ".deps" / "models").rglob("*.onnx"))
+    if more := os.environ.get("ONNXPACK_BENCH_MODELS"):
+        found += sorted(Path(more).rglob("*.onnx"))
     return {path.stem: path for path in found}

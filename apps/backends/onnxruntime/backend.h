@@ -16,6 +16,8 @@ class OrtBackend : public protocol::Backend {
   Result<protocol::RunResponse> run(const protocol::RunRequest& request,
                                     protocol::EventEmitter& events) override;
   Result<protocol::ProbeResponse> probe(protocol::EventEmitter& events) override;
+  Result<std::vector<protocol::RuntimeVerdict>> check(
+      const std::vector<protocol::CompatibilityQuestion>& questions) override;
 };
 
 inline constexpr const char* cpu_provider = "CPUExecutionProvider";

@@ -162,7 +162,10 @@ struct Written {
 // Points the saved graph's weights into the package and publishes graph and remaining weights,
 // unless they are too many for `most_own`.
 Result<std::optional<Written>> write_blobs(const protocol::CompileRequest& request,
-                                           const SourceIndex& sources, double most_own) {
+                                           const SourceIndex& component, double most_own) {
+  // A request whose component will not be in the package shares nothing with it.
+  const SourceIndex nothing;
+  const SourceIndex& sources = request.self_contained ? nothing : component;
   io::FileSystem& disk = io::real_file_system();
   const fs::path saved_path = fs::path(request.scratch_dir) / graph_file;
   ONNXPACK_TRY(const MappedFile saved, MappedFile::open(saved_path));
@@ -267,7 +270,7 @@ Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileReq
   ONNXPACK_TRY(const Optimised optimised,
                optimise(runtime, request, options, decision.level, sources));
   events.progress("share", 0.8);
-  const bool limited = options.variant == VariantKind::automatic;
+  const bool limited = options.variant == VariantKind::automatic && !request.self_contained;
   const double most_own = limited
                               ? options.max_added_share * static_cast<double>(sources.total_bytes())
                               : std::numeric_limits<double>::infinity();

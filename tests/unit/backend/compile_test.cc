@@ -110,6 +110,16 @@ TEST_CASE("references are files of the component") {
   CHECK(check("components/model/none.bin") ==
         "variants[0].references[0]: components/model/none.bin: expected a file of components/");
   CHECK(check("components/../../etc/passwd").starts_with("variants[0].references[0]: "));
+  // Of a source model nothing will be in the package.
+  response.variants[0].references = {"components/model/weights.bin"};
+  protocol::CompileRequest request;
+  request.self_contained = true;
+  auto status = check_answer(response, request, folder.path());
+  REQUIRE_FALSE(status);
+  CHECK(status.error().message() ==
+        "variants[0].references: components/model/weights.bin will not be in the package; a blob "
+        "of a "
+        "self-contained request holds all it needs");
 }
 
 TEST_CASE("outcomes without files pass through") {

@@ -44,6 +44,14 @@ TEST_CASE("every message survives its own bytes") {
   check_round_trip(original, run_request_from_json);
   check_round_trip(full_run_response(), run_response_from_json);
   check_round_trip(ProbeRequest{}, probe_request_from_json);
+  check_round_trip(ProbeRequest{.compatibility = {{"CPUExecutionProvider", "onnx-pack/1"}}},
+                   probe_request_from_json);
+  check_round_trip(ProbeResponse{.answer = {},
+                                 .facts = {},
+                                 .lines = {},
+                                 .verdicts = {{target::Verdict::unsupported, "ort 1", "older"},
+                                              {target::Verdict::not_applicable, "", ""}}},
+                   probe_response_from_json);
   check_round_trip(ProbeResponse{.answer = {},
                                  .facts = {{"runtime.iree", {"3.13"}}, {"amd.gfx", {}}},
                                  .lines = {"iree 3.13"}},

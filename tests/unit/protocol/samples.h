@@ -33,6 +33,7 @@ inline CompileRequest full_compile_request() {
   out.output_dir = "out";
   out.scratch_dir = "scratch";
   out.variant_name = "x86-64-v3-iree";
+  out.self_contained = true;
   return out;
 }
 

@@ -118,9 +118,12 @@ TEST_CASE("schemas and code agree on every message") {
   compare("plan-response", full_plan_response(), plan_response_from_json);
   compare("run-request", full_run_request(), run_request_from_json);
   compare("run-response", full_run_response(), run_response_from_json);
-  compare("probe-request", ProbeRequest{}, probe_request_from_json);
+  compare("probe-request", ProbeRequest{.compatibility = {{"e", "text"}}}, probe_request_from_json);
   compare("probe-response",
-          ProbeResponse{.answer = {}, .facts = {{"runtime.iree", {"3"}}}, .lines = {"l"}},
+          ProbeResponse{.answer = {},
+                        .facts = {{"runtime.iree", {"3"}}},
+                        .lines = {"l"},
+                        .verdicts = {{target::Verdict::optimal, "iree 3", "w"}}},
           probe_response_from_json);
 }
 

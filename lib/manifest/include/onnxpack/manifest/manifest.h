@@ -124,6 +124,17 @@ struct Partition {
   bool operator==(const Partition&) const = default;
 };
 
+// What a variant was compiled from when that was not the component's own model: a quantised export
+// for an NPU, say. It is not in the package.
+struct SourceModel {
+  std::string file_name;
+  std::uint64_t size = 0;
+  std::string sha256;
+  std::map<std::string, std::string> external_data;  // location -> SHA-256
+  Unknown unknown = {};
+  bool operator==(const SourceModel&) const = default;
+};
+
 struct Provenance {
   std::map<std::string, std::string> tools;  // name -> version
   std::string backend_digest;                // SHA-256 of the backend program
@@ -131,6 +142,7 @@ struct Provenance {
   std::string build_key;                     // the cache key
   std::string license;                       // vendor licence of the blob, where it has one
   bool deterministic = false;                // as the backend declared
+  std::optional<SourceModel> source = {};    // of a target with a source model of its own
   Unknown unknown = {};
   bool operator==(const Provenance&) const = default;
 };

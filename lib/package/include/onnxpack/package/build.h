@@ -37,8 +37,18 @@ struct CompileSettings {
   std::map<std::string, json::Object> backend_options;            // backend -> its options
 };
 
+// A model that one target is compiled from instead of the component's: as NPUs usually ship from a
+// quantised export. Its inputs and outputs are the component's.
+struct SourceRequest {
+  std::string target;
+  std::string component = "model";
+  std::filesystem::path model;
+  std::string precision = {};  // declared for its variants; empty: read off the model
+};
+
 struct BuildRequest {
   std::vector<ComponentRequest> components;
+  std::vector<SourceRequest> sources;
   std::vector<AttachmentRequest> attachments;
   std::vector<target::Target> targets;
   std::vector<std::string>

@@ -28,6 +28,9 @@ struct CompileRequest {
   // Blobs are stored as variants/<variant_name><suffix>/<path>: for executor_info and references
   // between blobs.
   std::string variant_name;
+  // The component's files will not be in the package (a source model of this target alone), so no
+  // blob may refer to them. Written only when true.
+  bool self_contained = false;
   bool operator==(const CompileRequest&) const = default;
 };
 json::Value to_json(const CompileRequest& request);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "onnxpack/protocol/compile.h"
+#include "onnxpack/target/compatibility.h"
 
 namespace onnxpack::protocol {
 
@@ -83,8 +84,25 @@ struct RunResponse {
 json::Value to_json(const RunResponse& response);
 Result<RunResponse> run_response_from_json(const json::Cursor& cursor);
 
+// What the runtime that is on this machine says to a variant's compatibility text.
+struct CompatibilityQuestion {
+  std::string ep;
+  std::string compatibility_string;
+  bool operator==(const CompatibilityQuestion&) const = default;
+};
+json::Value to_json(const CompatibilityQuestion& question);
+
+struct RuntimeVerdict {
+  target::Verdict verdict = target::Verdict::not_applicable;
+  std::string by;  // who said it: "onnxruntime 1.31.1"; empty: nobody here could be asked
+  std::string why;
+  bool operator==(const RuntimeVerdict&) const = default;
+};
+json::Value to_json(const RuntimeVerdict& verdict);
+
 struct ProbeRequest {
   ProtocolVersion protocol = current_version;
+  std::vector<CompatibilityQuestion> compatibility = {};  // beyond the facts; usually none
   bool operator==(const ProbeRequest&) const = default;
 };
 json::Value to_json(const ProbeRequest& request);
@@ -94,6 +112,8 @@ struct ProbeResponse {
   Answer answer;
   target::Facts facts;             // merged into `--target host`
   std::vector<std::string> lines;  // for doctor, one per device or runtime
+  // One for each question, in order; none from a backend that does not know the question.
+  std::vector<RuntimeVerdict> verdicts = {};
   bool operator==(const ProbeResponse&) const = default;
 };
 json::Value to_json(const ProbeResponse& response);

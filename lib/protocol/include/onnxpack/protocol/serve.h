@@ -23,6 +23,10 @@ class Backend {
   virtual Result<PlanResponse> plan(const PlanRequest& request, EventEmitter& events);
   virtual Result<RunResponse> run(const RunRequest& request, EventEmitter& events);
   virtual Result<ProbeResponse> probe(EventEmitter& events);
+  // The part of `probe` that is about compatibility texts: one verdict for each question. The
+  // default knows no runtime and gives none.
+  virtual Result<std::vector<RuntimeVerdict>> check(
+      const std::vector<CompatibilityQuestion>& questions);
 };
 
 // Reads the request, calls the backend, writes the answer under its name in one step, and returns
