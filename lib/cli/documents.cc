@@ -286,6 +286,30 @@ json::Value extract_document(const package::ExtractReport& report, const std::st
   return out;
 }
 
+json::Value edit_document(std::string_view verb, const package::EditReport& report,
+                          const std::string& output) {
+  json::Value out = document(verb);
+  out["output"] = json::object({{"path", output}, {"size", report.package_size}});
+  out["package_id"] = report.package_id;
+  out["variants"] = strings(report.variants);
+  out["added"] = strings(report.added);
+  out["removed"] = strings(report.removed);
+  out["dropped_annexes"] = strings(report.dropped_annexes);
+  return out;
+}
+
+json::Value diff_document(const package::PackageDiff& diff) {
+  json::Value out = document("diff");
+  out["same_id"] = diff.id_a == diff.id_b;
+  out["ids"] = strings({diff.id_a, diff.id_b});
+  out["changes"] = each(diff.changes, [](const package::Change& change) {
+    return json::object({{"how", package::to_string(change.how)},
+                         {"what", change.what},
+                         {"details", strings(change.details)}});
+  });
+  return out;
+}
+
 json::Value verify_document(const package::VerifyReport& report) {
   json::Value out = document("verify");
   out["ok"] = report.ok;

@@ -11,6 +11,8 @@
 #include "onnxpack/package/backends.h"
 #include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
+#include "onnxpack/package/diff.h"
+#include "onnxpack/package/edit.h"
 #include "onnxpack/package/extract.h"
 #include "onnxpack/package/fleet.h"
 #include "onnxpack/package/package_file.h"
@@ -31,6 +33,10 @@ json::Value select_document(const package::SlimReport& report, const target::Tar
                             const std::string& output);
 json::Array runtime_checks(const std::vector<package::RuntimeCheck>& checks);
 json::Value extract_document(const package::ExtractReport& report, const std::string& output);
+// `verb`: add, remove, merge or repack.
+json::Value edit_document(std::string_view verb, const package::EditReport& report,
+                          const std::string& output);
+json::Value diff_document(const package::PackageDiff& diff);
 json::Value verify_document(const package::VerifyReport& report);
 json::Value bench_document(const package::BenchReport& report);
 json::Value plan_document(const package::FleetReport& report);

@@ -5,7 +5,7 @@
 namespace onnxpack::cli {
 namespace {
 
-constexpr std::array<ExitCodeInfo, 11> table = {{
+constexpr std::array<ExitCodeInfo, 12> table = {{
     {ExitCode::ok, "ok", "all that was asked was done", ""},
     {ExitCode::internal, "internal", "a bug in onnx-pack",
      "report it, with the command and the log file"},
@@ -30,6 +30,7 @@ constexpr std::array<ExitCodeInfo, 11> table = {{
      "onnx-pack doctor says how to get it"},
     {ExitCode::unsupported, "unsupported", "well-formed, but this version cannot do it",
      "use a newer onnx-pack, or another form"},
+    {ExitCode::differs, "differs", "diff found differences; all was read", ""},
     {ExitCode::interrupted, "interrupted",
      "stopped by Ctrl-C or SIGTERM; nothing half-written is left", "run it again"},
 }};

@@ -19,6 +19,7 @@ enum class ExitCode : int {
   io = 7,
   unavailable = 8,
   unsupported = 9,
+  differs = 10,  // no failure: what was compared is not the same
   interrupted = 130,  // what a shell reports for Ctrl-C
 };
 

@@ -154,6 +154,10 @@ std::vector<T> sorted(std::vector<T> items, Projection projection) {
 
 }  // namespace
 
+json::Value variant_to_json(const Variant& variant) {
+  return to_json(variant);
+}
+
 json::Value value_info_to_json(const ValueInfo& value) {
   json::Value out = json::object({{"name", value.name}, {"type", value.type}});
   if (value.shape) {

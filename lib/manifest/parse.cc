@@ -264,6 +264,10 @@ const T* find_by(const std::vector<T>& items, std::string_view name) {
 
 }  // namespace
 
+Result<Variant> variant_from_json(const json::Value& value) {
+  return read_variant(Cursor(value), UnknownFields::refuse);
+}
+
 Result<ValueInfo> value_info_from_json(const Cursor& cursor, UnknownFields mode) {
   ValueInfo out;
   ONNXPACK_TRY(out.unknown, read_unknown(cursor, {"name", "type", "shape", "layout"}, mode));

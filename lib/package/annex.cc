@@ -35,6 +35,20 @@ Status copy_members(const Environment& environment, const PackageFile& package,
   return {};
 }
 
+// Named after its digest, so what is there already is there under this name.
+Status add_annex(const manifest::Evidence& evidence, archive::ArchiveWriter& writer,
+                 manifest::Layout& layout) {
+  std::string text = json::canonical(manifest::to_json(evidence));
+  std::string digest = crypto::sha256(text).hex();
+  std::string name = fmt::format("{}{}.json", folder, digest.substr(0, 16));
+  const manifest::LayoutMember* there = layout.find(name);
+  if (there != nullptr && there->storage == manifest::Storage::stored) return {};
+  ONNXPACK_CHECK(writer.add(name, as_bytes(text)));
+  std::erase_if(layout.members, [&](const auto& member) { return member.name == name; });
+  layout.members.push_back({name, manifest::Storage::stored, text.size(), digest, {}, {}});
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<manifest::Evidence>> read_evidence(
@@ -65,21 +79,14 @@ Result<std::vector<manifest::Evidence>> evidence_in(const PackageFile& package) 
 }
 
 Status write_with_evidence(const Environment& environment, const PackageFile& package,
-                           const manifest::Evidence& evidence, const std::filesystem::path& output,
-                           io::Overwrite overwrite) {
-  std::string text = json::canonical(manifest::to_json(evidence));
-  std::string digest = crypto::sha256(text).hex();
-  std::string name = fmt::format("{}{}.json", folder, digest.substr(0, 16));
+                           std::span<const manifest::Evidence> evidence,
+                           const std::filesystem::path& output, io::Overwrite overwrite) {
   ONNXPACK_TRY(auto file, environment.files->create(output));
   archive::ArchiveWriter writer(*file);
   auto write = [&]() -> Status {
     ONNXPACK_CHECK(copy_members(environment, package, writer));
     manifest::Layout layout = package.layout();
-    if (!package.holds(name)) {
-      ONNXPACK_CHECK(writer.add(name, as_bytes(text)));
-      std::erase_if(layout.members, [&](const auto& member) { return member.name == name; });
-      layout.members.push_back({name, manifest::Storage::stored, text.size(), digest, {}});
-    }
+    for (const auto& one : evidence) ONNXPACK_CHECK(add_annex(one, writer, layout));
     ONNXPACK_CHECK(writer.add(layout_name, as_bytes(manifest::emit(layout))));
     ONNXPACK_CHECK(writer.add(manifest_name, as_bytes(package.manifest_text())));
     return writer.finish();

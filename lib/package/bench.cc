@@ -380,8 +380,8 @@ Result<BenchReport> bench_into(const Environment& environment, const std::filesy
                                const BenchRequest& request) {
   ONNXPACK_TRY(auto package, PackageFile::open(*environment.files, path));
   ONNXPACK_TRY(auto report, bench(environment, package, request));
-  ONNXPACK_CHECK(
-      write_with_evidence(environment, package, report.evidence, path, io::Overwrite::yes));
+  ONNXPACK_CHECK(write_with_evidence(environment, package, std::span(&report.evidence, 1), path,
+                                     io::Overwrite::yes));
   return report;
 }
 

@@ -130,6 +130,13 @@ std::vector<T> sorted(std::vector<T> items, Key key) {
   return items;
 }
 
+std::vector<SourceFile> attachment_files(const BuildRequest& request) {
+  std::vector<SourceFile> out;
+  for (const auto& attachment : request.attachments)
+    out.push_back({"attachments/" + attachment.name, attachment.file});
+  return sorted(std::move(out), &SourceFile::member);
+}
+
 bool delivered(const JobReport& job) {
   return job.status == JobStatus::built || job.status == JobStatus::cached ||
          job.status == JobStatus::planned || job.status == JobStatus::no_gain;
@@ -265,7 +272,7 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   }
 
   manifest::Manifest manifest = describe(request, components);
-  std::vector<BlobFile> blobs;
+  std::vector<SourceFile> blobs;
   for (JobResult& result : results) {
     std::ranges::move(result.variants, std::back_inserter(manifest.variants));
     std::ranges::move(result.blobs, std::back_inserter(blobs));
@@ -278,11 +285,14 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   bool gave_up = request.fail_fast && !report.lost_targets.empty();
   if (!request.dry_run && !gave_up) {
     ONNXPACK_CHECK(environment.cancel->check());
+    PackageParts parts{.components = std::move(components),
+                       .attachments = attachment_files(request),
+                       .blobs = sorted(std::move(blobs), &SourceFile::member),
+                       .annexes = {},
+                       .expected = {},
+                       .manifest = std::move(manifest)};
     ONNXPACK_TRY(auto written,
-                 write_package(environment, components,
-                               sorted(request.attachments, &AttachmentRequest::name),
-                               sorted(std::move(blobs), &BlobFile::member), std::move(manifest),
-                               request.output, request.overwrite));
+                 write_package(environment, parts, request.output, request.overwrite));
     report.package_id = written.id;
     report.package_size = written.size;
   }

@@ -173,7 +173,7 @@ class JobRun {
           auto file = std::ranges::find(compiled.files, blob.path, &backend::OutputFile::path);
           std::string member = fmt::format("variants/{}/{}", variant.name, blob.path);
           // Two partitions may share a blob; a member is written once.
-          if (std::ranges::find(result.blobs, member, &BlobFile::member) != result.blobs.end())
+          if (std::ranges::find(result.blobs, member, &SourceFile::member) != result.blobs.end())
             continue;
           result.report.size += file->size;
           result.blobs.push_back({std::move(member), file->file, file->sha256});

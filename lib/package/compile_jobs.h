@@ -14,7 +14,7 @@ namespace onnxpack::package {
 struct JobResult {
   JobReport report;
   std::vector<manifest::Variant> variants;
-  std::vector<BlobFile> blobs;
+  std::vector<SourceFile> blobs;
 };
 
 struct CompiledJobs {

@@ -137,6 +137,11 @@ Status check_members(const Environment& environment, const PackageFile& package,
 
 Result<std::string> check_original(const Environment& environment, const PackageFile& package,
                                    const manifest::Component& component) {
+  if (component.original.transformation != model::strip_transformation) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("held as '{}', which this version does not know",
+                            printable(component.original.transformation)));
+  }
   ONNXPACK_TRY(auto packaged, package.open_member(component.model));
   ONNXPACK_TRY(auto splice, model::strip(*packaged));
   auto original = model::splice_view(packaged, std::move(splice));

@@ -141,8 +141,24 @@ Status MemberWriter::add_digest_lists() {
   return {};
 }
 
+void MemberWriter::add_annex(std::string name, Bytes content) {
+  annexes_.emplace_back(std::move(name), std::move(content));
+}
+
+Status MemberWriter::write_annexes() {
+  for (const auto& [name, content] : annexes_) {
+    ONNXPACK_TRY(auto added, archive_.add(name, content));
+    layout_.members.push_back({.name = name,
+                               .storage = manifest::Storage::stored,
+                               .size = added.hashes.size,
+                               .sha256 = added.hashes.sha256.hex()});
+  }
+  return {};
+}
+
 Result<std::string> MemberWriter::finish(manifest::Manifest& manifest) {
   ONNXPACK_CHECK(add_digest_lists());
+  ONNXPACK_CHECK(write_annexes());
   manifest.members = std::move(members_);
   // What a reader would refuse is never written.
   ONNXPACK_CHECK(in(manifest::validate(manifest), manifest_name));

@@ -36,11 +36,15 @@ class MemberWriter {
   // the blobs to come. Keeps `file`.
   Status add_blob(const std::string& name, std::shared_ptr<const io::ReadableFile> file);
 
+  // A member that the manifest does not know, written by finish(). Requires: in the order of names.
+  void add_annex(std::string name, Bytes content);
+
   // The member that was added last.
   const manifest::Member& last() const { return members_.back(); }
 
-  // Digest lists, layout.json, manifest.json, directory: completes `manifest` with the members and
-  // the archive with the indexes. Returns the package id. Errors also: as manifest::validate.
+  // Digest lists, annexes, layout.json, manifest.json, directory: completes `manifest` with the
+  // members and the archive with the indexes. Returns the package id. Errors also: as
+  // manifest::validate.
   Result<std::string> finish(manifest::Manifest& manifest);
   // After any error.
   void abandon() { archive_.abandon(); }
@@ -49,6 +53,7 @@ class MemberWriter {
   archive::AddOptions options();
   void note(const std::string& name, crypto::ContentHashes hashes, manifest::LayoutMember how);
   Status add_digest_lists();
+  Status write_annexes();
   // Nothing when holding it as extents does not pay.
   Result<std::optional<std::vector<extents::Extent>>> find(const std::string& name,
                                                            const io::ReadableFile& file);
@@ -58,6 +63,7 @@ class MemberWriter {
   const Environment& environment_;
   archive::ArchiveWriter archive_;
   std::vector<manifest::Member> members_;
+  std::vector<std::pair<std::string, Bytes>> annexes_;
   manifest::Layout layout_;
   std::map<std::string, std::vector<crypto::Digest>> chunks_;
   std::optional<extents::Finder> finder_;

@@ -10,12 +10,17 @@ std::set<std::string> members_of(const manifest::Component& component) {
 
 std::set<std::string> members_of(const manifest::Manifest& manifest,
                                  const manifest::Variant& variant) {
+  std::set<std::string> out = own_members(variant);
+  for (const auto& member : variant.references) {
+    if (manifest.find_member(member) != nullptr) out.insert(member);
+  }
+  return out;
+}
+
+std::set<std::string> own_members(const manifest::Variant& variant) {
   std::set<std::string> out;
   for (const auto& partition : variant.partitions) {
     for (const auto& blob : partition.blobs) out.insert(blob.member);
-  }
-  for (const auto& member : variant.references) {
-    if (manifest.find_member(member) != nullptr) out.insert(member);
   }
   return out;
 }

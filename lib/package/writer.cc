@@ -11,35 +11,12 @@
 
 #include "member_writer.h"
 #include "onnxpack/base/text.h"
+#include "onnxpack/crypto/digest.h"
 #include "onnxpack/model/scope_table.h"
 #include "onnxpack/package/package_file.h"
 
 namespace onnxpack::package {
 namespace {
-
-// What model.onnx says of its scopes: for each, the variants that cover it with their compatibility
-// hashes and blob digests.
-std::vector<model::TableScope> scope_table(const manifest::Component& component,
-                                           const manifest::Manifest& manifest,
-                                           const std::map<std::string, std::string>& blob_digests) {
-  std::vector<model::TableScope> out;
-  for (const auto& scope : component.scopes) {
-    model::TableScope row{scope.name, scope.digest, static_cast<std::size_t>(scope.node_count), {}};
-    for (const auto& variant : manifest.variants) {
-      if (variant.component != component.name) continue;
-      for (const auto& partition : variant.partitions) {
-        if (partition.scope != scope.name) continue;
-        model::TableVariant entry{
-            variant.name, variant.backend, variant.ep, variant.compatibility_hash, {}};
-        for (const auto& blob : partition.blobs)
-          entry.blobs.push_back(blob_digests.at(blob.member));
-        row.variants.push_back(std::move(entry));
-      }
-    }
-    out.push_back(std::move(row));
-  }
-  return out;
-}
 
 // A weight of two dimensions; others are not looked for transposed.
 extents::Matrix as_matrix(const model::Constant& constant) {
@@ -86,8 +63,7 @@ Status add_sources(MemberWriter& writer, const PreparedComponent& component, mod
 Status write_component(MemberWriter& writer, const PreparedComponent& component,
                        const manifest::Manifest& manifest,
                        const std::map<std::string, std::string>& blob_digests, bool share) {
-  ONNXPACK_TRY(auto table,
-               model::table_metadata(scope_table(component.description, manifest, blob_digests)));
+  ONNXPACK_TRY(auto table, scope_table(component.description, manifest, blob_digests));
   ONNXPACK_TRY(auto splice, component.annotated.with_table(table));
   std::vector<io::Segment> content;
   for (const auto& segment : splice.segments) {
@@ -106,18 +82,67 @@ Status write_component(MemberWriter& writer, const PreparedComponent& component,
   return share ? add_sources(writer, component, std::move(splice)) : Status();
 }
 
-Status write_blobs(const Environment& environment, MemberWriter& writer,
-                   const std::vector<BlobFile>& blobs) {
-  for (const BlobFile& blob : blobs) {
-    ONNXPACK_TRY(auto file, environment.files->open(blob.path));
+Result<std::shared_ptr<const io::ReadableFile>> open_source(const Environment& environment,
+                                                            const SourceFile& source) {
+  if (source.content) return source.content;
+  ONNXPACK_TRY(auto file, environment.files->open(source.path));
+  return std::shared_ptr<const io::ReadableFile>(std::move(file));
+}
+
+// Bytes of a package that are not what its manifest says.
+std::unexpected<Error> damaged(const std::string& member, const std::string& found,
+                               const std::string& expected) {
+  return fail(ErrorKind::untrusted,
+              fmt::format("{}: SHA-256 is {}, the manifest that it comes from says {}",
+                          printable(member), found, expected),
+              "a package is damaged: `onnx-pack verify --integrity-only` says which");
+}
+
+Status check_written(const MemberWriter& writer, const SourceFile& source) {
+  const std::string& found = writer.last().sha256;
+  if (source.sha256.empty() || found == source.sha256) return {};
+  if (source.content) return damaged(source.member, found, source.sha256);
+  return fail(ErrorKind::untrusted,
+              fmt::format("{}: changed after it was hashed: SHA-256 was {}, is {}",
+                          printable(source.path.string()), source.sha256, found),
+              "a backend process may still write to it, or the build cache was edited: run "
+              "`onnx-pack cache verify`");
+}
+
+Status write_files(const Environment& environment, MemberWriter& writer,
+                   const std::vector<SourceFile>& attachments,
+                   const std::vector<SourceFile>& blobs) {
+  for (const SourceFile& attachment : attachments) {
+    ONNXPACK_TRY(auto file, open_source(environment, attachment));
+    ONNXPACK_CHECK(writer.add_file(attachment.member, *file));
+    ONNXPACK_CHECK(check_written(writer, attachment));
+  }
+  for (const SourceFile& blob : blobs) {
+    ONNXPACK_TRY(auto file, open_source(environment, blob));
     ONNXPACK_CHECK(writer.add_blob(blob.member, std::move(file)));
-    if (writer.last().sha256 != blob.sha256) {
-      return fail(ErrorKind::untrusted,
-                  fmt::format("{}: changed after it was compiled: SHA-256 was {}, is {}",
-                              printable(blob.path.string()), blob.sha256, writer.last().sha256),
-                  "a backend process may still write to it, or the build cache was edited: run "
-                  "`onnx-pack cache verify`");
-    }
+    ONNXPACK_CHECK(check_written(writer, blob));
+  }
+  return {};
+}
+
+Status add_annexes(const Environment& environment, MemberWriter& writer,
+                   const std::vector<SourceFile>& annexes) {
+  for (const SourceFile& annex : annexes) {
+    ONNXPACK_TRY(auto file, open_source(environment, annex));
+    ONNXPACK_TRY(Bytes bytes, file->read(0, file->size()));
+    std::string found = crypto::sha256(bytes).hex();
+    if (!annex.sha256.empty() && found != annex.sha256)
+      return damaged(annex.member, found, annex.sha256);
+    writer.add_annex(annex.member, std::move(bytes));
+  }
+  return {};
+}
+
+Status check_expected(const manifest::Manifest& manifest,
+                      const std::map<std::string, std::string>& expected) {
+  for (const auto& [name, sha256] : expected) {
+    const manifest::Member* member = manifest.find_member(name);
+    if (member != nullptr && member->sha256 != sha256) return damaged(name, member->sha256, sha256);
   }
   return {};
 }
@@ -131,43 +156,59 @@ std::uint64_t components_size(const std::vector<PreparedComponent>& components) 
   return out;
 }
 
-std::uint64_t blobs_size(const Environment& environment, const std::vector<BlobFile>& blobs) {
+std::uint64_t blobs_size(const Environment& environment, const std::vector<SourceFile>& blobs) {
   std::uint64_t out = 0;
   for (const auto& blob : blobs) {
-    auto status = environment.files->status(blob.path);
-    out += status ? status->size : 0;
+    auto file = open_source(environment, blob);
+    out += file ? (*file)->size() : 0;
   }
   return out;
 }
 
 }  // namespace
 
-Result<WrittenPackage> write_package(const Environment& environment,
-                                     const std::vector<PreparedComponent>& components,
-                                     const std::vector<AttachmentRequest>& attachments,
-                                     const std::vector<BlobFile>& blobs,
-                                     manifest::Manifest manifest,
+Result<std::vector<model::MetadataEntry>> scope_table(
+    const manifest::Component& component, const manifest::Manifest& manifest,
+    const std::map<std::string, std::string>& blob_digests) {
+  std::vector<model::TableScope> out;
+  for (const auto& scope : component.scopes) {
+    model::TableScope row{scope.name, scope.digest, static_cast<std::size_t>(scope.node_count), {}};
+    for (const auto& variant : manifest.variants) {
+      if (variant.component != component.name) continue;
+      for (const auto& partition : variant.partitions) {
+        if (partition.scope != scope.name) continue;
+        model::TableVariant entry{
+            variant.name, variant.backend, variant.ep, variant.compatibility_hash, {}};
+        for (const auto& blob : partition.blobs)
+          entry.blobs.push_back(blob_digests.at(blob.member));
+        row.variants.push_back(std::move(entry));
+      }
+    }
+    out.push_back(std::move(row));
+  }
+  return model::table_metadata(out);
+}
+
+Result<WrittenPackage> write_package(const Environment& environment, const PackageParts& parts,
                                      const std::filesystem::path& output, io::Overwrite overwrite) {
   std::map<std::string, std::string> blob_digests;
-  for (const BlobFile& blob : blobs) blob_digests[blob.member] = blob.sha256;
+  for (const SourceFile& blob : parts.blobs) blob_digests[blob.member] = blob.sha256;
 
   ONNXPACK_TRY(auto file, environment.files->create(output));
-  std::uint64_t sources_size = components_size(components);
-  environment.watcher->started("write", sources_size + blobs_size(environment, blobs));
+  std::uint64_t sources_size = components_size(parts.components);
+  environment.watcher->started("write", sources_size + blobs_size(environment, parts.blobs));
   MemberWriter writer(environment, *file);
-  if (!blobs.empty()) writer.share(sources_size);
+  bool share = !parts.blobs.empty();
+  if (share) writer.share(sources_size);
   WrittenPackage written;
   auto write = [&]() -> Status {
-    for (const auto& component : components) {
-      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests, !blobs.empty()));
-    }
-    for (const auto& attachment : attachments) {
-      ONNXPACK_TRY(auto source, environment.files->open(attachment.file));
-      ONNXPACK_CHECK(writer.add_file("attachments/" + attachment.name, *source));
-    }
-    ONNXPACK_CHECK(write_blobs(environment, writer, blobs));
+    manifest::Manifest manifest = parts.manifest;
+    for (const auto& component : parts.components)
+      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests, share));
+    ONNXPACK_CHECK(write_files(environment, writer, parts.attachments, parts.blobs));
+    ONNXPACK_CHECK(add_annexes(environment, writer, parts.annexes));
     ONNXPACK_TRY(written.id, writer.finish(manifest));
-    return {};
+    return check_expected(manifest, parts.expected);
   };
   if (auto done = write(); !done) {
     writer.abandon();

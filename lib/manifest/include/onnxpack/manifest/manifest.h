@@ -215,6 +215,11 @@ Status validate(const Manifest& manifest);
 // another major version.
 Result<Manifest> parse(std::string_view text);
 
+// One variant as it stands in a manifest, for documents that describe one alone. Errors: corrupt
+// with the field's path; what must hold between it and a package is validate()'s business.
+Result<Variant> variant_from_json(const json::Value& value);
+json::Value variant_to_json(const Variant& variant);
+
 // layout.json: what THIS file holds and how. extents: as ranges of `sources` and of the residual in
 // the member extents/<name>, see onnxpack/extents/extent_map.h.
 enum class Storage { stored, extents, absent };
@@ -243,8 +248,8 @@ Result<Layout> parse_layout(std::string_view text);
 inline constexpr std::string_view extents_folder = "extents/";
 
 // Layout and manifest speak of the same members; what the layout lists beyond is an annex with size
-// and digest, or the extent map of a member. Maps have sources that are stored, maps of other members
-// included, but never members that are held as extents themselves: one step, no cycles.
+// and digest, or the extent map of a member. Maps have sources that are stored, maps of other
+// members included, but never members that are held as extents themselves: one step, no cycles.
 // Errors: corrupt.
 Status check_layout(const Layout& layout, const Manifest& manifest);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "onnxpack/base/error.h"
@@ -22,10 +23,11 @@ Result<std::vector<manifest::Evidence>> read_evidence(
 // Errors: untrusted, corrupt, with the member's name.
 Result<std::vector<manifest::Evidence>> evidence_in(const PackageFile& package);
 
-// Writes `package` again with `evidence` as one annex more, named after its own digest: adding the
-// same twice changes nothing. Cost: a copy of the file. Errors: io, already_exists, cancelled.
+// Writes `package` again with each of `evidence` as one annex more, named after its own digest:
+// adding the same twice changes nothing. Cost: a copy of the file. Errors: io, already_exists,
+// cancelled.
 Status write_with_evidence(const Environment& environment, const PackageFile& package,
-                           const manifest::Evidence& evidence, const std::filesystem::path& output,
-                           io::Overwrite overwrite);
+                           std::span<const manifest::Evidence> evidence,
+                           const std::filesystem::path& output, io::Overwrite overwrite);
 
 }  // namespace onnxpack::package

@@ -1,0 +1,39 @@
+#include "edit_flags.h"
+#include "verb.h"
+
+namespace onnxpack::cli {
+namespace {
+
+class Repack final : public Command {
+ public:
+  void declare(Flags& flags) override {
+    flags.positional("FOLDER", Count::one, "what unzip or extract --all made of a package",
+                     [this](const std::string& text) -> Status {
+                       folder_ = text;
+                       return {};
+                     });
+    output_.declare(flags);
+  }
+
+  Result<ExitCode> run(Context& context) override {
+    ONNXPACK_TRY(auto report, package::repack_folder(context.environment(), folder_, output_.path,
+                                                     output_.overwrite));
+    report_edit(context, "repack", report, output_);
+    return ExitCode::ok;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  EditOutput output_;
+};
+
+}  // namespace
+
+const Verb repack_verb = {
+    .name = "repack",
+    .help = "make a package of the folder that unzip or extract --all made of one",
+    .examples = "unzip -d folder model.onnxpkg && onnx-pack repack folder -o same.onnxpkg",
+    .needs = Needs::files,
+    .make = make_command<Repack>};
+
+}  // namespace onnxpack::cli
