@@ -32,7 +32,7 @@ class Repack final : public Command {
 const Verb repack_verb = {
     .name = "repack",
     .help = "make a package of the folder that unzip or extract --all made of one",
-    .examples = "unzip -d folder model.onnxpkg && onnx-pack repack folder -o same.onnxpkg",
+    .examples = "onnx-pack repack folder -o model.onnxpkg    # after: unzip -d folder model.onnxpkg",
     .needs = Needs::files,
     .make = make_command<Repack>};
 

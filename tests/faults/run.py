@@ -31,8 +31,9 @@ BUILD = ["build", str(DATA / "models/external.onnx"), "--attach", "labels.txt", 
 class Scenario:
     """A command, what stands at its output before it, and how it is run again when the output is complete."""
 
-    def __init__(self, command, before=None, again=("--force",), mixes=False):
+    def __init__(self, command, before=None, again=("--force",), mixes=False, prepare=()):
         self.command = command
+        self.prepare = list(prepare)  # commands that make what it reads
         self.before = before  # prepares the output folder
         self.again = list(again)
         self.mixes = mixes  # may leave single files new and others old
@@ -59,6 +60,17 @@ SCENARIOS = {
 }
 
 
+SHARD = ["build", str(DATA / "models/external.onnx"), "--attach", "big.bin", "--backend", "good", "--backend-path",
+         str(SUPPORT / "backends"), "-t", "aarch64", "-o", "shard"]
+SCENARIOS.update({
+    "remove": Scenario(["remove", "full", "x86-64-v4-good", "-o", "out/p"]),
+    "merge": Scenario(["merge", "full", "shard", "-o", "out/p"], prepare=[SHARD]),
+    "merge-replaces": Scenario(["merge", "full", "shard", "-o", "out/out", "--force"], old_file, [], prepare=[SHARD]),
+    "add": Scenario(["add", "full", "--blob", "labels.txt", "-t", "aarch64", "--backend", "b", "--ep", "E", "-o", "out/p"]),
+    "repack": Scenario(["repack", "tree", "-o", "out/p"], prepare=[["extract", "full", "--all", "-o", "tree"]]),
+})
+
+
 def tree(folder):
     """Everything below: {relative path: bytes, or None for a folder}."""
     out = {}
@@ -83,7 +95,7 @@ class Bench:
         # More than one chunk, so that digest lists and large copies take part.
         (folder / "big.bin").write_bytes(bytes(range(256)) * (5 << 12))
         self.call(["build", str(DATA / "models/external.onnx"), "--attach", "big.bin", *TARGETS, "-o", "full"], check=True)
-        for prepare in getattr(scenario, "prepare", ()):
+        for prepare in scenario.prepare:
             self.call(prepare, check=True)
 
     def call(self, command, fault=None, check=False):
