@@ -1,0 +1,1 @@
+onnx-pack kernels explain
