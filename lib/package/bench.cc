@@ -302,7 +302,22 @@ manifest::EvidenceEntry entry_of(const PackageFile& package, const BenchLine& li
     out.equivalence = "failed";
     out.equivalence_reason = line.reason;
   }
-  out.latency = line.latency;
+  return out;
+}
+
+// The latency to rank by: the paired ratio times the original's median. Medians of two subjects may
+// come from different moments of a busy machine; their ratio within a round does not.
+std::optional<manifest::Latency> steady_latency(const BenchReport& report, const BenchLine& line) {
+  auto original = std::ranges::find_if(report.lines, [&](const BenchLine& other) {
+    return other.component == line.component && other.variant.empty();
+  });
+  if (!line.latency || !line.ratio || original == report.lines.end() || !original->latency)
+    return line.latency;
+  manifest::Latency out = *line.latency;
+  double scale = out.median_ms > 0 ? *line.ratio * original->latency->median_ms / out.median_ms : 1;
+  out.median_ms *= scale;
+  out.p10_ms *= scale;
+  out.p90_ms *= scale;
   return out;
 }
 
@@ -312,7 +327,9 @@ void learn(const Environment& environment, const PackageFile& package, BenchRepo
   evidence.device = report.device;
   evidence.producer = fmt::format("onnx-pack {}", environment.version);
   for (const BenchLine& line : report.lines) {
-    if (line.status != BenchStatus::not_run) evidence.entries.push_back(entry_of(package, line));
+    if (line.status == BenchStatus::not_run) continue;
+    evidence.entries.push_back(entry_of(package, line));
+    evidence.entries.back().latency = steady_latency(report, line);
   }
 }
 

@@ -43,9 +43,8 @@ struct FlexLowering {
 // Whether there is anything to lower, from facts alone. Bodies are not looked into.
 bool has_flex_attention(const model::ModelFile& model);
 
-// Errors: those of model::check(), since types of captured values come from shape inference;
-// unsupported: a FlexAttention node in a model-local function; corrupt: a node that breaks the
-// operator's schema.
+// Nodes in model-local functions are left as they are. Errors: those of model::check(), since types
+// of captured values come from shape inference; corrupt: a node that breaks the operator's schema.
 Result<FlexLowering> lower_flex_attention(const model::ModelFile& model, FlexForm form);
 
 }  // namespace onnxpack::transform
