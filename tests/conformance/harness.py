@@ -53,12 +53,19 @@ class Backend:
         out.folder = folder
         return out
 
-    def why_unavailable(self):
+    def why_unavailable(self, parts=()):
+        """None, or why there is nothing to ask here. `parts`: names of needs in its description that must be found."""
         with tempfile.TemporaryDirectory() as folder:
             call = self.in_folder(pathlib.Path(folder)).call("describe", {})
         if call.code != 0 or call.response is None or call.response.get("status") != "ok":
             return None  # broken is not unavailable: the suite will say so
-        return None if call.response.get("available", True) else call.response.get("reason", "no reason given")
+        if not call.response.get("available", True):
+            return call.response.get("reason", "no reason given")
+        needs = {need["name"]: need for need in call.response.get("needs", [])}
+        for part in parts:
+            if part in needs and not needs[part]["found"]:
+                return f"{part}: {needs[part].get('how', 'not found')}"
+        return None
 
     def call(self, verb, fields, with_events=True, raw_request=None):
         """Runs the program; does not judge. `fields` are put behind the request's head."""

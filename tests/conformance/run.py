@@ -5,7 +5,8 @@
 
 Settings (by default backends/NAME.json beside this file) say for one backend: the target to compile for, options, the cases it does not
 support and the failures that are expected, each with its reason. An unsupported case is not run; an expected failure is run and breaks
-the suite as soon as it passes. BACKEND@ROW.json is one more target of a backend, whose "only" may list the cases that ask about it.
+the suite as soon as it passes. BACKEND@ROW.json is one more target of a backend, whose "only" may list the cases that ask about it, and
+whose "needs" the parts of the backend (by their names in its description) without which there is nothing to ask.
 Exit code 0: as expected, 1: not, 77: the backend is not available here (with its reason).
 """
 
@@ -39,7 +40,7 @@ def read_settings(options, name):
     settings = json.loads(path.read_text()) if path.exists() else {}
     if options.target:
         settings["target"] = json.loads(options.target.read_text())
-    known = {"target", "options", "only", "unsupported", "expected_failures"}
+    known = {"target", "options", "only", "needs", "unsupported", "expected_failures"}
     known_cases = {case.name for case in cases.ALL}
     for key in settings:
         if key not in known:
@@ -76,7 +77,7 @@ def main():
         return 77
     settings = read_settings(options, name)
     backend = Backend(program, name, settings)
-    unavailable = backend.why_unavailable()
+    unavailable = backend.why_unavailable(settings.get("needs", []))
     if unavailable:
         print(f"{name}: not available here: {unavailable}")
         return 77
