@@ -64,6 +64,7 @@ class Build final : public Command {
   std::vector<std::string> targets_;
   std::vector<std::string> backends_;
   std::vector<std::string> sources_;
+  std::vector<std::string> transformations_;
   std::vector<std::string> precisions_;
   std::vector<std::string> shapes_;
   std::vector<std::string> dimensions_;
@@ -110,10 +111,15 @@ void Build::declare_inputs(Flags& flags) {
                put(request_.attachments, {name, path}, &package::AttachmentRequest::name);
                return {};
              });
-  flags.texts("--source", "TARGET[/COMPONENT]=MODEL",
-              "compile this target from another model, a quantised one say; may be repeated",
+  flags.texts("--source", "TARGET[/COMPONENT][@LABEL]=MODEL",
+              "compile this target from another model, a quantised one say; with a label as a "
+              "further variant; may be repeated",
               sources_);
-  flags.texts("--source-precision", "TARGET[/COMPONENT]=PRECISION",
+  flags.texts("--transform", "TARGET[/COMPONENT][@LABEL]=NAME[:KEY=VALUE,...]",
+              "compile it from what a transformation makes of the model: lower-flex-attention; may "
+              "be repeated, in order",
+              transformations_);
+  flags.texts("--source-precision", "TARGET[/COMPONENT][@LABEL]=PRECISION",
               "what such a model promises: fp16, int8, ... (default: read off the model)",
               precisions_);
   flags.texts("--backend", "NAME|none",
@@ -216,11 +222,34 @@ Status Build::apply_settings() {
   return {};
 }
 
-// "TARGET" or "TARGET/COMPONENT".
-package::SourceRequest source_of(const std::string& text) {
+// "TARGET", "TARGET/COMPONENT", either with "@LABEL" behind.
+package::SourceRequest source_of(std::string text) {
+  package::SourceRequest out;
+  if (auto at = text.rfind('@'); at != std::string::npos) {
+    out.label = text.substr(at + 1);
+    text.resize(at);
+  }
   auto slash = text.rfind('/');
-  if (slash == std::string::npos) return {.target = text, .model = {}};
-  return {.target = text.substr(0, slash), .component = text.substr(slash + 1), .model = {}};
+  out.target = text.substr(0, slash);
+  if (slash != std::string::npos) out.component = text.substr(slash + 1);
+  return out;
+}
+
+bool same_place(const package::SourceRequest& a, const package::SourceRequest& b) {
+  return a.target == b.target && a.component == b.component && a.label == b.label;
+}
+
+// "NAME", or "NAME:KEY=VALUE,KEY=VALUE"; values as those of backend options.
+Result<package::TransformationRequest> transformation_of(const std::string& text) {
+  auto colon = text.find(':');
+  package::TransformationRequest out{text.substr(0, colon)};
+  if (colon == std::string::npos) return out;
+  for (std::string_view item : split(std::string_view(text).substr(colon + 1), ',')) {
+    ONNXPACK_TRY(auto pair, parse_pair(item, "KEY=VALUE"));
+    auto value = json::parse(pair.second);
+    out.parameters[pair.first] = value ? std::move(*value) : json::Value(pair.second);
+  }
+  return out;
 }
 
 Status Build::apply_sources() {
@@ -230,12 +259,22 @@ Status Build::apply_sources() {
     source.model = pair.second;
     request_.sources.push_back(std::move(source));
   }
+  auto find = [this](const package::SourceRequest& wanted) {
+    return std::ranges::find_if(request_.sources,
+                                [&](const auto& source) { return same_place(source, wanted); });
+  };
+  for (const std::string& text : transformations_) {
+    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=TRANSFORMATION"), "--transform"));
+    ONNXPACK_TRY(auto step, in(transformation_of(pair.second), "--transform"));
+    auto wanted = source_of(pair.first);
+    auto found = find(wanted);
+    if (found == request_.sources.end()) found = request_.sources.insert(found, std::move(wanted));
+    found->transformations.push_back(std::move(step));
+  }
   for (const std::string& text : precisions_) {
     ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=PRECISION"), "--source-precision"));
     auto wanted = source_of(pair.first);
-    auto found = std::ranges::find_if(request_.sources, [&](const auto& source) {
-      return source.target == wanted.target && source.component == wanted.component;
-    });
+    auto found = find(wanted);
     if (found == request_.sources.end()) {
       return fail(
           ErrorKind::invalid_argument,

@@ -24,13 +24,25 @@ json::Value latency(const std::optional<manifest::Latency>& latency) {
                        {"threads", latency->threads}});
 }
 
+template <typename Items, typename Convert>
+json::Array each(const Items& items, Convert&& convert) {
+  json::Array out;
+  for (const auto& item : items) out.push_back(convert(item));
+  return out;
+}
+
 json::Value source(const std::optional<manifest::SourceModel>& source) {
   if (!source) return nullptr;
   json::Object data(source->external_data.begin(), source->external_data.end());
-  return json::object({{"file_name", source->file_name},
-                       {"size", source->size},
-                       {"sha256", source->sha256},
-                       {"external_sha256", std::move(data)}});
+  return json::object(
+      {{"file_name", source->file_name},
+       {"size", source->size},
+       {"sha256", source->sha256},
+       {"external_sha256", std::move(data)},
+       {"derived_from", source->derived_from},
+       {"transformations", each(source->transformations, [](const auto& step) {
+          return json::object({{"name", step.name}, {"parameters", step.parameters}});
+        })}});
 }
 
 json::Value ranked(const select::Ranked& rung) {
@@ -57,7 +69,9 @@ json::Value job(const package::JobReport& report) {
                        {"compiler_milliseconds", report.compiler.count()},
                        {"reason", report.reason},
                        {"hint", report.hint},
-                       {"log", report.log}});
+                       {"log", report.log},
+                       {"transformations", strings(report.transformations)},
+                       {"notes", strings(report.notes)}});
 }
 
 json::Value output_check(const package::OutputCheck& output) {
@@ -75,13 +89,6 @@ json::Value output_check(const package::OutputCheck& output) {
                        {"snr_db", c.snr_db},
                        {"mismatches", c.mismatches},
                        {"nonfinite_mismatches", c.nonfinite_mismatches}});
-}
-
-template <typename Items, typename Convert>
-json::Array each(const Items& items, Convert&& convert) {
-  json::Array out;
-  for (const auto& item : items) out.push_back(convert(item));
-  return out;
 }
 
 json::Value component(const package::PackageFile& package, const manifest::Component& component) {

@@ -50,6 +50,8 @@ void add_job(Table& table, const JobReport& job, bool with_component) {
        Cell(job.size > 0 ? human_size(job.size) : ""),
        Cell(job.duration.count() > 0 ? human_duration(job.duration) : ""), Cell(coverage(job))});
   table.add(std::move(row));
+  if (!job.transformations.empty()) table.note("of " + join(job.transformations, "; "));
+  for (const std::string& note : job.notes) table.note(note, Style::caution);
   if (!job.reason.empty()) table.note(job.reason);
   if (!job.hint.empty()) table.note("hint: " + job.hint, Style::caution);
   if (!job.log.empty()) table.note("log: " + job.log);

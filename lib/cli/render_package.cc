@@ -301,6 +301,7 @@ void render_variant(const Console& console, const PackageFile& package, const st
   if (const auto& source = variant.provenance.source) {
     line("made from", fmt::format("{}, {}, sha256:{}", source->file_name, human_size(source->size),
                                   source->sha256));
+    for (const auto& step : source->transformations) line("by", to_text(step));
   }
   line("options",
        variant.provenance.options.empty() ? "" : json::compact(variant.provenance.options));

@@ -1,6 +1,9 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "fields.h"
+#include "onnxpack/base/text.h"
 #include "onnxpack/manifest/manifest.h"
 #include "value_info.h"
 
@@ -92,11 +95,21 @@ json::Value to_json(const Coverage& coverage) {
   return out;
 }
 
+json::Value to_json(const AppliedTransformation& step) {
+  json::Value out = json::object({{"name", step.name}});
+  put(out, "parameters", step.parameters);
+  write_unknown(out, step.unknown);
+  return out;
+}
+
 json::Value to_json(const SourceModel& source) {
   json::Value out = json::object(
       {{"file_name", source.file_name}, {"size", source.size}, {"sha256", source.sha256}});
   put(out, "external_sha256",
       json::Object(source.external_data.begin(), source.external_data.end()));
+  put(out, "derived_from", source.derived_from);
+  put_array(out, "transformations", source.transformations,
+            [](const auto& item) { return to_json(item); });
   write_unknown(out, source.unknown);
   return out;
 }
@@ -153,6 +166,15 @@ std::vector<T> sorted(std::vector<T> items, Projection projection) {
 }
 
 }  // namespace
+
+std::string to_text(const AppliedTransformation& step) {
+  std::string out = step.name;
+  for (const auto& [key, value] : step.parameters) {
+    out += fmt::format(", {} {}", key,
+                       value.is(json::Kind::string) ? value.as_string() : json::compact(value));
+  }
+  return printable(out);
+}
 
 json::Value variant_to_json(const Variant& variant) {
   return to_json(variant);

@@ -160,14 +160,31 @@ Result<Coverage> read_coverage(const Cursor& cursor, UnknownFields mode) {
   return out;
 }
 
+Result<AppliedTransformation> read_transformation(const Cursor& cursor, UnknownFields mode) {
+  AppliedTransformation out;
+  ONNXPACK_TRY(out.unknown, read_unknown(cursor, {"name", "parameters"}, mode));
+  ONNXPACK_TRY(out.name, read_string(cursor, "name"));
+  ONNXPACK_TRY(out.parameters, read_object(cursor, "parameters"));
+  return out;
+}
+
 Result<SourceModel> read_source(const Cursor& cursor, UnknownFields mode) {
   SourceModel out;
-  ONNXPACK_TRY(out.unknown,
-               read_unknown(cursor, {"file_name", "size", "sha256", "external_sha256"}, mode));
+  ONNXPACK_TRY(out.unknown, read_unknown(cursor,
+                                         {"file_name", "size", "sha256", "external_sha256",
+                                          "derived_from", "transformations"},
+                                         mode));
   ONNXPACK_TRY(out.file_name, read_text(cursor, "file_name"));
   ONNXPACK_TRY(out.size, read_size(cursor, "size"));
   ONNXPACK_TRY(out.sha256, read_digest(cursor, "sha256"));
   ONNXPACK_TRY(out.external_data, read_string_map(cursor, "external_sha256"));
+  ONNXPACK_TRY(out.transformations, json::read_optional_array(cursor, "transformations",
+                                                              with(read_transformation, mode)));
+  if (!out.transformations.empty()) {
+    ONNXPACK_TRY(out.derived_from, read_digest(cursor, "derived_from"));
+  } else {
+    ONNXPACK_TRY(out.derived_from, read_text(cursor, "derived_from"));
+  }
   return out;
 }
 

@@ -206,10 +206,14 @@ Result<std::vector<PreparedComponent>> prepare_all(const Environment& environmen
 }
 
 Status stage(const Environment& environment, const std::vector<PreparedComponent>& components,
-             const std::vector<PreparedSource>& sources, const std::filesystem::path& root) {
+             const Plan& plan, const std::filesystem::path& root) {
   ONNXPACK_CHECK(stage_components(environment, components, root));
-  for (const PreparedSource& source : sources)
-    ONNXPACK_CHECK(stage_components(environment, {source.prepared}, stage_root(root, &source)));
+  std::set<const PreparedSource*> staged;
+  for (const Job& job : plan.jobs) {
+    if (job.source == nullptr || !staged.insert(job.source).second) continue;
+    ONNXPACK_CHECK(
+        stage_components(environment, {*job.source->prepared}, stage_root(root, job.source)));
+  }
   return {};
 }
 
@@ -252,9 +256,10 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   if (!request.dry_run) ONNXPACK_CHECK(check_inputs_apart(environment, request, components));
   report.original_size = original_size(components);
 
-  ONNXPACK_TRY(auto sources, prepare_sources(environment, request, components, report.warnings));
   std::vector<JobResult> results;
-  std::optional<io::ScratchDirectory> scratch;
+  ONNXPACK_TRY(auto scratch, io::ScratchDirectory::create("onnx-pack-build-"));
+  ONNXPACK_TRY(auto sources,
+               Sources::prepare(environment, request, components, scratch.path(), report.warnings));
   Installed installed;  // jobs point into it
   Plan plan;
   if (!packs_only(request)) {
@@ -262,11 +267,10 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
     ONNXPACK_TRY(plan, make_plan(request, components, sources, installed));
     report.warnings.insert(report.warnings.end(), plan.warnings.begin(), plan.warnings.end());
     report.unserved_targets = plan.unserved;
-    ONNXPACK_TRY(scratch, io::ScratchDirectory::create("onnx-pack-build-"));
     if (!plan.jobs.empty() && !request.dry_run)
-      ONNXPACK_CHECK(stage(environment, components, sources, scratch->path()));
+      ONNXPACK_CHECK(stage(environment, components, plan, scratch.path()));
     ONNXPACK_TRY(auto compiled,
-                 compile_jobs(environment, request, plan, components, scratch->path()));
+                 compile_jobs(environment, request, plan, components, scratch.path()));
     results = std::move(compiled.results);
     report.schedule = compiled.schedule;
   }

@@ -34,6 +34,7 @@ class Reader {
   Status targets(const Cursor& root);
   Status target(const Cursor& field);
   Status sources(const Cursor& field, const std::string& target);
+  Status transformation(const Cursor& field, const std::string& target);
   Result<target::Target> named_target(const Cursor& field);
   Result<target::Target> target_file(const Cursor& field, const std::filesystem::path& path);
   Status limits(const Cursor& root);
@@ -156,7 +157,7 @@ Status Reader::target(const Cursor& field) {
   if (!bare) {
     ONNXPACK_CHECK(
         field.only_keys({"target", "input_shapes", "free_dimension_overrides", "backend_options",
-                         "allow_missing", "source", "source_precision"}));
+                         "allow_missing", "source", "source_precision", "transform"}));
     ONNXPACK_TRY(name, field.at("target"));
   }
   ONNXPACK_TRY(auto target, named_target(name));
@@ -178,17 +179,46 @@ Status Reader::target(const Cursor& field) {
 Status Reader::sources(const Cursor& field, const std::string& target) {
   ONNXPACK_TRY(auto source, field.find("source"));
   ONNXPACK_TRY(std::string precision, field.string_or("source_precision", ""));
-  if (!source) return {};
-  if (source->value().is(json::Kind::string)) {
-    ONNXPACK_TRY(std::string path, text(*source));
-    out_.sources.push_back({target, "model", at(path), precision});
-    return {};
-  }
-  ONNXPACK_TRY(auto members, source->members());
-  for (const auto& [component, path_field] : members) {
+  auto add = [&](const std::string& component, const Cursor& path_field) -> Status {
     ONNXPACK_TRY(std::string path, text(path_field));
-    out_.sources.push_back({target, component, at(path), precision});
+    out_.sources.push_back(
+        {.target = target, .component = component, .model = at(path), .precision = precision});
+    return {};
+  };
+  if (source && source->value().is(json::Kind::string)) {
+    ONNXPACK_CHECK(add("model", *source));
+  } else if (source) {
+    ONNXPACK_TRY(auto members, source->members());
+    for (const auto& [component, path_field] : members) ONNXPACK_CHECK(add(component, path_field));
   }
+  ONNXPACK_TRY(auto steps, field.find("transform"));
+  if (!steps) return {};
+  ONNXPACK_TRY(auto list, steps->array());
+  for (const Cursor& step : list) ONNXPACK_CHECK(transformation(step, target));
+  return {};
+}
+
+// {"name": "lower-flex-attention/1", "parameters": {"form": "operators"}, "component": "model",
+// "label": "..."}; several of one component and label are applied in turn.
+Status Reader::transformation(const Cursor& field, const std::string& target) {
+  ONNXPACK_CHECK(field.only_keys({"name", "parameters", "component", "label"}));
+  ONNXPACK_TRY(auto name_field, field.at("name"));
+  TransformationRequest step;
+  ONNXPACK_TRY(step.name, text(name_field));
+  ONNXPACK_TRY(auto parameters, field.find("parameters"));
+  if (parameters) {
+    ONNXPACK_CHECK(parameters->members());
+    step.parameters = parameters->value().as_object();
+  }
+  SourceRequest wanted{.target = target};
+  ONNXPACK_TRY(wanted.component, field.string_or("component", "model"));
+  ONNXPACK_TRY(wanted.label, field.string_or("label", ""));
+  auto found = std::ranges::find_if(out_.sources, [&](const SourceRequest& source) {
+    return source.target == target && source.component == wanted.component &&
+           source.label == wanted.label;
+  });
+  if (found == out_.sources.end()) found = out_.sources.insert(found, std::move(wanted));
+  found->transformations.push_back(std::move(step));
   return {};
 }
 

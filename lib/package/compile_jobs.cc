@@ -29,8 +29,13 @@ JobReport report_of(const BuildRequest& request, const Job& job,
   out.target = request.targets[job.target].name;
   out.component = component.description.name;
   out.backend = job.backend->program.name;
-  const PreparedComponent& compiled = job.source != nullptr ? job.source->prepared : component;
+  const PreparedComponent& compiled = job.source != nullptr ? *job.source->prepared : component;
   out.total_nodes = compiled.model.nodes().size();
+  if (job.source != nullptr) {
+    for (const auto& step : job.source->description.transformations)
+      out.transformations.push_back(to_text(step));
+    out.notes = job.source->notes;
+  }
   return out;
 }
 
@@ -219,9 +224,12 @@ class JobRun {
   std::string task_;
 };
 
-// Digests of a job's model files as the user gave them: what the build key says of the model.
+// Digests of a job's model files as the user gave them, or as transformations made them: what the
+// build key says of the model.
 Content content_of(const PreparedSource& source) {
   Content out = {{"model", source.description.sha256}};
+  for (std::size_t i = 0; i < source.description.transformations.size(); ++i)
+    out[fmt::format("transformation/{}", i + 1)] = to_text(source.description.transformations[i]);
   for (const auto& [location, digest] : source.description.external_data)
     out["data/" + location] = digest;
   return out;

@@ -80,7 +80,7 @@ protocol::CompileRequest compile_request(const BuildRequest& build, const target
                                          const CompileSettings& settings,
                                          const InstalledBackend& backend) {
   const manifest::Component& description =
-      source != nullptr ? source->prepared.description : component.description;
+      source != nullptr ? source->prepared->description : component.description;
   protocol::CompileRequest out;
   out.component = {description.name, description.model, description.original.sha256};
   out.target = target;
@@ -97,6 +97,7 @@ protocol::CompileRequest compile_request(const BuildRequest& build, const target
   out.variant_name = fmt::format("{}-{}", target.name, backend.program.name);
   if (build.components.size() > 1)
     out.variant_name = fmt::format("{}-{}", description.name, out.variant_name);
+  if (source != nullptr && !source->label.empty()) out.variant_name += "-" + source->label;
   return out;
 }
 
@@ -116,7 +117,7 @@ JobReport not_usable(const target::Target& target, const PreparedComponent& comp
 class Planner {
  public:
   Planner(const BuildRequest& request, const std::vector<PreparedComponent>& components,
-          const std::vector<PreparedSource>& sources, const Installed& installed)
+          Sources& sources, const Installed& installed)
       : request_(request), components_(components), sources_(sources), installed_(installed) {}
 
   Result<Plan> make() {
@@ -173,14 +174,14 @@ class Planner {
       ONNXPACK_CHECK(in(model::effective_signature(components_[c].model, shapes),
                         printable(components_[c].model.path().string())));
       for (const InstalledBackend* backend : candidates_)
-        plan_job(t, c, *backend, settings, shapes);
+        ONNXPACK_CHECK(plan_jobs(t, c, *backend, settings, shapes));
     }
     if (plan_.jobs.size() == before) plan_.unserved.push_back(target.name);
     return {};
   }
 
-  void plan_job(std::size_t t, std::size_t c, const InstalledBackend& backend,
-                const CompileSettings& settings, const model::ShapeRequest& shapes) {
+  Status plan_jobs(std::size_t t, std::size_t c, const InstalledBackend& backend,
+                   const CompileSettings& settings, const model::ShapeRequest& shapes) {
     const target::Target& target = request_.targets[t];
     bool asked = !request_.backends.empty();
     if (!backend.problem.empty()) {
@@ -189,20 +190,27 @@ class Planner {
             not_usable(target, components_[c], backend, backend.problem, backend.hint));
       // One that nobody named is said once, and only where it would have taken part.
       if (!asked && protocol::serves(backend.description, target).served) idle_.insert(&backend);
-      return;
+      return {};
     }
     Served served = protocol::serves(backend.description, target);
     if (!served.served) {
       if (asked)
         plan_.refused.push_back(not_usable(target, components_[c], backend, served.reason, ""));
-      return;
+      return {};
     }
     used_.insert(backend.program.name);
-    const PreparedSource* source = find_source(sources_, t, c);
-    plan_.jobs.push_back(
-        {t, c, &backend,
-         compile_request(request_, target, components_[c], source, shapes, settings, backend),
-         source});
+    ONNXPACK_TRY(auto sources, sources_.of(t, c, served.domains));
+    for (const PreparedSource* source : sources) {
+      auto request =
+          compile_request(request_, target, components_[c], source, shapes, settings, backend);
+      if (!variants_.insert(io::fold_case(request.variant_name)).second) {
+        return fail(ErrorKind::invalid_argument,
+                    fmt::format("two variants would be called {}", request.variant_name),
+                    "give one of the sources another label");
+      }
+      plan_.jobs.push_back({t, c, &backend, std::move(request), source});
+    }
+    return {};
   }
 
   void warn_idle() {
@@ -228,10 +236,11 @@ class Planner {
 
   const BuildRequest& request_;
   const std::vector<PreparedComponent>& components_;
-  const std::vector<PreparedSource>& sources_;
+  Sources& sources_;
   const Installed& installed_;
   std::vector<const InstalledBackend*> candidates_;
   std::set<std::string> used_;
+  std::set<std::string> variants_;
   std::set<const InstalledBackend*> idle_;
   Plan plan_;
 };
@@ -239,8 +248,8 @@ class Planner {
 }  // namespace
 
 Result<Plan> make_plan(const BuildRequest& request,
-                       const std::vector<PreparedComponent>& components,
-                       const std::vector<PreparedSource>& sources, const Installed& installed) {
+                       const std::vector<PreparedComponent>& components, Sources& sources,
+                       const Installed& installed) {
   return Planner(request, components, sources, installed).make();
 }
 

@@ -28,9 +28,9 @@ struct Plan {
 };
 
 // Errors: not_found (a backend asked for by name), invalid_argument (shapes that fit no input, two
-// targets of one name).
+// targets of one name, two variants of one name), those of Sources::of.
 Result<Plan> make_plan(const BuildRequest& request,
-                       const std::vector<PreparedComponent>& components,
-                       const std::vector<PreparedSource>& sources, const Installed& installed);
+                       const std::vector<PreparedComponent>& components, Sources& sources,
+                       const Installed& installed);
 
 }  // namespace onnxpack::package

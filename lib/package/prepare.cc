@@ -91,27 +91,35 @@ Result<PreparedComponent> prepare_component(const Environment& environment,
                                             const ComponentRequest& request,
                                             std::vector<std::string>& warnings) {
   ONNXPACK_CHECK(check_component_name(request.name));
-  std::string shown = printable(request.model.filename().string());
-  std::string task = fmt::format("read {}", shown);
+  std::string shown = request.model.filename().string();
+  std::string task = fmt::format("read {}", printable(shown));
   environment.watcher->started(task, 0);
   environment.watcher->stage(task, "graph");
   ONNXPACK_TRY(auto model, model::ModelFile::open(*environment.files, request.model,
                                                   {.as = model::OpenAs::original}));
   if (model.was_annotated())
-    warnings.push_back(fmt::format("{}: carried an older annotation, which was taken out", shown));
+    warnings.push_back(
+        fmt::format("{}: carried an older annotation, which was taken out", printable(shown)));
+  return prepare_model(environment, request.name, shown, std::move(model), warnings);
+}
+
+Result<PreparedComponent> prepare_model(const Environment& environment,
+                                        const std::string& component, const std::string& shown,
+                                        model::ModelFile model,
+                                        std::vector<std::string>& warnings) {
+  std::string task = fmt::format("read {}", printable(shown));
+  std::string path = printable(model.path().string());
   environment.watcher->stage(task, "check");
   ONNXPACK_TRY(auto report, model::check(model));
-  warn(report, shown, warnings);
+  warn(report, printable(shown), warnings);
   environment.watcher->stage(task, "hash");
-  ONNXPACK_TRY(auto digests,
-               in(digest_model(environment, model), printable(request.model.string())));
+  ONNXPACK_TRY(auto digests, in(digest_model(environment, model), path));
 
-  std::string folder = fmt::format("components/{}/", request.name);
+  std::string folder = fmt::format("components/{}/", component);
   manifest::Component description;
-  description.name = request.name;
+  description.name = component;
   description.model = folder + "model.onnx";
-  description.original = {request.model.filename().string(),
-                          std::string(model::strip_transformation), model.file().size(),
+  description.original = {shown, std::string(model::strip_transformation), model.file().size(),
                           digests.original};
   ONNXPACK_TRY(description.external_data, external_members(folder, model));
   description.ir_version = model.ir_version();
@@ -128,8 +136,7 @@ Result<PreparedComponent> prepare_component(const Environment& environment,
   std::vector<model::Scope> scopes;
   scopes.push_back(std::move(digests.scope));
   ONNXPACK_TRY(auto annotations, model::node_annotations(scopes));
-  ONNXPACK_TRY(auto annotated, in(model::AnnotatedModel::make(model, annotations),
-                                  printable(request.model.string())));
+  ONNXPACK_TRY(auto annotated, in(model::AnnotatedModel::make(model, annotations), path));
   environment.watcher->finished(task, human_size(model.file().size()));
   return PreparedComponent{std::move(model), std::move(scopes), std::move(annotated),
                            std::move(description)};

@@ -26,6 +26,11 @@ Result<PreparedComponent> prepare_component(const Environment& environment,
                                             const ComponentRequest& request,
                                             std::vector<std::string>& warnings);
 
+// The same of a model that is open already. `shown` is its file's name.
+Result<PreparedComponent> prepare_model(const Environment& environment,
+                                        const std::string& component, const std::string& shown,
+                                        model::ModelFile model, std::vector<std::string>& warnings);
+
 manifest::ValueInfo to_manifest(const model::ValueInfo& value);
 
 }  // namespace onnxpack::package

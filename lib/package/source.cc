@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -17,20 +18,26 @@ struct Place {
   std::size_t component;
 };
 
+std::string flag_of(const SourceRequest& source) {
+  return source.model.empty() ? "--transform" : "--source";
+}
+
 Result<Place> place_of(const BuildRequest& request, const SourceRequest& source,
                        const std::vector<PreparedComponent>& components) {
   auto target = std::ranges::find(request.targets, source.target, &target::Target::name);
   if (target == request.targets.end()) {
     return fail(ErrorKind::invalid_argument,
-                fmt::format("--source {}: no such target is asked for", printable(source.target)));
+                fmt::format("{} {}: no such target is asked for", flag_of(source),
+                            printable(source.target)));
   }
   auto component = std::ranges::find(components, source.component,
                                      [](const auto& one) { return one.description.name; });
   if (component == components.end()) {
-    return fail(ErrorKind::invalid_argument,
-                fmt::format("--source {}: there is no component {}", printable(source.target),
-                            printable(source.component)),
-                "with several components, name one: --source TARGET/COMPONENT=MODEL");
+    return fail(
+        ErrorKind::invalid_argument,
+        fmt::format("{} {}: there is no component {}", flag_of(source), printable(source.target),
+                    printable(source.component)),
+        fmt::format("with several components, name one: {} TARGET/COMPONENT=...", flag_of(source)));
   }
   return Place{static_cast<std::size_t>(target - request.targets.begin()),
                static_cast<std::size_t>(component - components.begin())};
@@ -79,13 +86,25 @@ Status check_signature(const manifest::Component& original, const manifest::Comp
 Result<manifest::SourceModel> describe(const Environment& environment,
                                        const PreparedComponent& prepared) {
   const manifest::Original& original = prepared.description.original;
-  manifest::SourceModel out{original.file_name, original.size, original.sha256, {}, {}};
+  manifest::SourceModel out;
+  out.file_name = original.file_name;
+  out.size = original.size;
+  out.sha256 = original.sha256;
   for (std::size_t i = 0; i < prepared.model.external_files().size(); ++i) {
     ONNXPACK_TRY(auto file, prepared.model.open_external(i));
     ONNXPACK_TRY(auto digest, crypto::sha256_file(*file, environment.cancel));
     out.external_data[prepared.model.external_files()[i].location] = digest.hex();
   }
   return out;
+}
+
+// Names of variants are file names.
+Status check_label(const SourceRequest& source) {
+  static constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (source.label.find_first_not_of(allowed) == std::string::npos) return {};
+  return fail(ErrorKind::invalid_argument,
+              fmt::format("{} {}@{}: a label is of lower-case letters, digits and '-'",
+                          flag_of(source), printable(source.target), printable(source.label)));
 }
 
 bool quantises(const model::Node& node) {
@@ -126,45 +145,176 @@ std::string coarser_precision(const std::string& a, const std::string& b) {
   return std::string(tensor::to_string(precision(limit(a) >= limit(b) ? a : b)));
 }
 
-Result<std::vector<PreparedSource>> prepare_sources(
-    const Environment& environment, const BuildRequest& request,
-    const std::vector<PreparedComponent>& components, std::vector<std::string>& warnings) {
-  std::vector<PreparedSource> out;
-  for (const SourceRequest& source : request.sources) {
-    ONNXPACK_TRY(auto place, place_of(request, source, components));
-    if (find_source(out, place.target, place.component) != nullptr) {
-      return fail(ErrorKind::invalid_argument,
-                  fmt::format("--source {}: given twice", printable(source.target)));
+namespace {
+
+// What a source is made from: a model of its own, or the component's.
+struct Base {
+  const PreparedComponent* prepared;
+  const manifest::SourceModel* description;  // null: the component's own model
+};
+
+class Deriver {
+ public:
+  Deriver(const Environment& environment, const manifest::Component& component,
+          const std::filesystem::path& folder)
+      : environment_(environment), component_(component), folder_(folder) {}
+
+  // Applies the steps in turn. `out` holds what the base is; what it says is completed.
+  Status apply(const Base& base, const std::vector<TransformationRequest>& steps,
+               PreparedSource& out) {
+    model::ModelFile model = base.prepared->model;
+    manifest::SourceModel description;
+    if (base.description != nullptr) description = *base.description;
+    if (description.derived_from.empty())
+      description.derived_from = base.prepared->description.original.sha256;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      ONNXPACK_TRY(auto step, find_transformation(steps[i].name));
+      manifest::AppliedTransformation applied;
+      applied.name = fmt::format("{}/{}", step->name, step->version);
+      ONNXPACK_TRY(applied.parameters, in(step->complete(steps[i].parameters), applied.name));
+      auto folder = folder_ / fmt::format("step-{}", i);
+      ONNXPACK_CHECK(environment_.files->make_directories(folder));
+      ONNXPACK_TRY(auto made,
+                   in(step->apply(environment_, model, applied.parameters, folder), applied.name));
+      model = std::move(made.model);
+      if (!made.precision.empty()) out.precision = coarser_precision(out.precision, made.precision);
+      std::ranges::move(made.notes, std::back_inserter(out.notes));
+      description.transformations.push_back(std::move(applied));
     }
-    if (!source.precision.empty())
-      ONNXPACK_CHECK(in(tensor::parse_precision(source.precision), "--source-precision"));
-    const manifest::Component& component = components[place.component].description;
-    ONNXPACK_TRY(auto prepared,
-                 prepare_component(environment, {component.name, source.model}, warnings));
-    ONNXPACK_CHECK(in(check_signature(component, prepared.description),
-                      fmt::format("--source {}: {}", printable(source.target),
-                                  printable(source.model.string()))));
-    ONNXPACK_TRY(auto description, describe(environment, prepared));
-    std::string precision =
-        source.precision.empty() ? precision_of(prepared.model) : source.precision;
-    out.push_back({place.target, place.component, std::move(prepared), std::move(precision),
-                   std::move(description)});
+    // The component's own model has been warned about; ours is of our making.
+    std::vector<std::string> unheard;
+    const std::string shown = base.prepared->description.original.file_name;
+    ONNXPACK_TRY(out.prepared,
+                 prepare_model(environment_, component_.name, shown, std::move(model), unheard));
+    ONNXPACK_CHECK(check_signature(component_, out.prepared->description));
+    ONNXPACK_TRY(out.description, describe(environment_, *out.prepared));
+    out.description.derived_from = std::move(description.derived_from);
+    out.description.transformations = std::move(description.transformations);
+    return {};
   }
+
+ private:
+  const Environment& environment_;
+  const manifest::Component& component_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace
+
+Result<Sources> Sources::prepare(const Environment& environment, const BuildRequest& request,
+                                 const std::vector<PreparedComponent>& components,
+                                 const std::filesystem::path& scratch,
+                                 std::vector<std::string>& warnings) {
+  Sources out(environment, components, scratch);
+  for (const SourceRequest& source : request.sources)
+    ONNXPACK_CHECK(out.add(request, source, warnings));
   return out;
+}
+
+Status Sources::add(const BuildRequest& request, const SourceRequest& source,
+                    std::vector<std::string>& warnings) {
+  const std::string flag = flag_of(source);
+  ONNXPACK_TRY(auto place, place_of(request, source, *components_));
+  ONNXPACK_CHECK(check_label(source));
+  for (const Given& other : given_) {
+    if (other.target == place.target && other.component == place.component &&
+        other.source->label == source.label)
+      return fail(ErrorKind::invalid_argument,
+                  fmt::format("{} {}: given twice", flag, printable(source.target)));
+  }
+  if (!source.precision.empty())
+    ONNXPACK_CHECK(in(tensor::parse_precision(source.precision), "--source-precision"));
+  const PreparedComponent& component = (*components_)[place.component];
+  PreparedSource& made = made_.emplace_back();
+  made.component = place.component;
+  made.label = source.label;
+  made.root = scratch_ / fmt::format("source-{}", made_.size());
+  Base base{&component, nullptr};
+  if (!source.model.empty()) {
+    std::string where =
+        fmt::format("{} {}: {}", flag, printable(source.target), printable(source.model.string()));
+    ONNXPACK_TRY(
+        made.prepared,
+        prepare_component(*environment_, {component.description.name, source.model}, warnings));
+    ONNXPACK_CHECK(in(check_signature(component.description, made.prepared->description), where));
+    ONNXPACK_TRY(made.description, describe(*environment_, *made.prepared));
+    made.precision =
+        source.precision.empty() ? precision_of(made.prepared->model) : source.precision;
+    base = {&*made.prepared, &made.description};
+  }
+  if (!source.transformations.empty()) {
+    PreparedSource derived = made;
+    ONNXPACK_CHECK(in(Deriver(*environment_, component.description, made.root)
+                          .apply(base, source.transformations, derived),
+                      fmt::format("--transform {}", printable(source.target))));
+    made = std::move(derived);
+  }
+  if (!source.precision.empty()) made.precision = source.precision;
+  given_.push_back({place.target, place.component, &made});
+  return {};
+}
+
+Result<std::vector<const PreparedSource*>> Sources::of(std::size_t target, std::size_t component,
+                                                       const std::vector<std::string>& domains) {
+  std::vector<const PreparedSource*> bases;
+  bool replaced = false;
+  for (const Given& given : given_) {
+    if (given.target != target || given.component != component) continue;
+    bases.push_back(given.source);
+    replaced = replaced || given.source->label.empty();
+  }
+  if (!replaced) bases.insert(bases.begin(), nullptr);
+  std::vector<const PreparedSource*> out;
+  for (const PreparedSource* base : bases)
+    ONNXPACK_CHECK(add_loadable(base, component, domains, out));
+  return out;
+}
+
+// The base, or what must be made of it for a backend that takes these operators.
+Status Sources::add_loadable(const PreparedSource* base, std::size_t component,
+                             const std::vector<std::string>& domains,
+                             std::vector<const PreparedSource*>& out) {
+  const PreparedComponent& prepared = base != nullptr ? *base->prepared : (*components_)[component];
+  auto derivations = needed_derivations(prepared.model, domains);
+  if (derivations.empty()) out.push_back(base);
+  std::set<std::string> seen;  // forms that turn out to be one are one variant
+  for (const Derivation& derivation : derivations) {
+    ONNXPACK_TRY(const PreparedSource* made, derive(base, component, derivation));
+    if (seen.insert(made->description.sha256).second) out.push_back(made);
+  }
+  return {};
+}
+
+Result<const PreparedSource*> Sources::derive(const PreparedSource* base, std::size_t component,
+                                              const Derivation& derivation) {
+  std::string key =
+      fmt::format("{}:{}:{}", component, static_cast<const void*>(base), derivation.label);
+  for (const auto& step : derivation.steps)
+    key += fmt::format(":{}{}", step.name, json::compact(step.parameters));
+  if (auto known = derived_.find(key); known != derived_.end()) return known->second;
+  const PreparedComponent& own = (*components_)[component];
+  PreparedSource& made = made_.emplace_back();
+  made.component = component;
+  made.root = scratch_ / fmt::format("source-{}", made_.size());
+  Base from{&own, nullptr};
+  if (base != nullptr) {
+    from = {&*base->prepared, &base->description};
+    made.label = base->label;
+    made.precision = base->precision;
+    made.notes = base->notes;
+  }
+  if (!made.label.empty() && !derivation.label.empty()) made.label += '-';
+  made.label += derivation.label;
+  ONNXPACK_CHECK(
+      in(Deriver(*environment_, own.description, made.root).apply(from, derivation.steps, made),
+         printable(from.prepared->model.path().string())));
+  derived_[key] = &made;
+  return &made;
 }
 
 std::filesystem::path stage_root(const std::filesystem::path& scratch,
                                  const PreparedSource* source) {
-  if (source == nullptr) return scratch;
-  return scratch / fmt::format("source-{}-{}", source->target, source->component);
-}
-
-const PreparedSource* find_source(const std::vector<PreparedSource>& sources, std::size_t target,
-                                  std::size_t component) {
-  auto found = std::ranges::find_if(sources, [&](const PreparedSource& one) {
-    return one.target == target && one.component == component;
-  });
-  return found == sources.end() ? nullptr : &*found;
+  return source == nullptr ? scratch : source->root;
 }
 
 }  // namespace onnxpack::package

@@ -19,6 +19,7 @@ json::Value to_json(const ServeRule& rule) {
   if (!requirements.empty()) out["requirements"] = std::move(requirements);
   put(out, "absent", rule.absent);
   if (rule.wants_backend_options) out["wants_backend_options"] = true;
+  put(out, "domains", rule.domains);
   return out;
 }
 
@@ -31,6 +32,7 @@ Result<ServeRule> serve_rule_from_json(const json::Cursor& cursor) {
   ONNXPACK_TRY(out.requirements, requirements_at(cursor, "requirements"));
   ONNXPACK_TRY(out.absent, cursor.strings_or_empty("absent"));
   ONNXPACK_TRY(out.wants_backend_options, cursor.boolean_or("wants_backend_options", false));
+  ONNXPACK_TRY(out.domains, cursor.strings_or_empty("domains"));
   return out;
 }
 
@@ -187,7 +189,8 @@ Served serves(const DescribeResponse& description, const target::Target& target)
   std::string reason;
   for (const ServeRule& rule : description.serves) {
     auto why_not = objection(rule, description.name, target);
-    if (!why_not) return {.served = true, .family = rule.family, .reason = ""};
+    if (!why_not)
+      return {.served = true, .family = rule.family, .reason = "", .domains = rule.domains};
     if (!reason.empty()) reason += "; ";
     reason += fmt::format("{}: {}", rule.family, *why_not);
   }

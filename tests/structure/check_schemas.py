@@ -71,7 +71,7 @@ def places(document, path=()):
 
 
 # Foreign data, where a schema has nothing to say.
-OPAQUE = {"target_facts", "options", "executor_info", "backend_options"}
+OPAQUE = {"target_facts", "options", "executor_info", "backend_options", "parameters"}
 
 
 def blunt_changes(name: str, document, validator) -> list[str]:

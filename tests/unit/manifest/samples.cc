@@ -92,7 +92,10 @@ Variant npu_variant() {
   out.references = {};
   out.coverage = {2, 672};
   out.provenance.license = "Qualcomm AI Hub proprietary licence";
-  out.provenance.source = SourceModel{"det-int8.onnx", 123456, digest(9), {{"w.bin", digest(8)}}};
+  out.provenance.source = SourceModel{
+      "det-int8.onnx", 123456,
+      digest(9),       {{"w.bin", digest(8)}},
+      digest(7),       {{"lower-flex-attention/1", {{"form", json::Value("expanded")}}}}};
   out.provenance.deterministic = false;
   return out;
 }

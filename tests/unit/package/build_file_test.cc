@@ -39,7 +39,10 @@ constexpr std::string_view everything = R"({
   "attach": ["data/vocab.txt", {"name": "labels.txt", "file": "labels-v2.txt"}],
   "targets": ["x86-64-v3", "host", "lab.json",
               {"target": "qualcomm-sm8650", "input_shapes": {"x": [1, 3, 48, 192]}, "free_dimension_overrides": {"n": 2},
-               "backend_options": {"onnxruntime": {"level": 3}}, "allow_missing": true}],
+               "backend_options": {"onnxruntime": {"level": 3}}, "allow_missing": true,
+               "source": {"rec": "int8.onnx"}, "source_precision": "int8",
+               "transform": [{"name": "lower-flex-attention/1", "component": "rec", "parameters": {"form": "expanded"}},
+                             {"name": "lower-flex-attention", "label": "second"}]}],
   "output": "out/det.onnxpkg",
   "force": true,
   "backends": ["onnxruntime"],
@@ -77,6 +80,16 @@ TEST_CASE("a build file says all that the flags can say") {
   CHECK(own.input_shapes.at("x") == std::vector<std::int64_t>{1, 3, 48, 192});
   CHECK(own.free_dimensions.at("n") == 2);
   CHECK(own.backend_options.at("onnxruntime").at("level") == json::Value(3));
+  REQUIRE(request->sources.size() == 2);
+  CHECK(request->sources[0].target == "qualcomm-sm8650");
+  CHECK(request->sources[0].component == "rec");
+  CHECK(request->sources[0].model == "/ci/int8.onnx");
+  CHECK(request->sources[0].precision == "int8");
+  REQUIRE(request->sources[0].transformations.size() == 1);
+  CHECK(request->sources[0].transformations[0].parameters.at("form") == json::Value("expanded"));
+  CHECK(request->sources[1].model.empty());
+  CHECK(request->sources[1].label == "second");
+  CHECK(request->sources[1].transformations.at(0).name == "lower-flex-attention");
   CHECK(request->settings.input_shapes.at("y").empty());
   CHECK(request->settings.free_dimensions.at("batch") == 1);
   CHECK(request->output == "/ci/out/det.onnxpkg");
@@ -108,6 +121,8 @@ TEST_CASE("mistakes are named with the field's path") {
   CHECK(message(R"({"version": 2})").find("expected 1") != std::string::npos);
   CHECK(message(R"({"version": 1, "modle": "x"})").find("modle") != std::string::npos);
   CHECK(message(R"({"version": 1, "model": ""})").starts_with("model: "));
+  CHECK(message(R"({"version": 1, "targets": [{"target": "aarch64", "transform": [{"form": 1}]}]})")
+            .find("targets[0].transform[0]") != std::string::npos);
   CHECK(message(R"({"version": 1, "model": "a", "components": {"model": "b"}})")
             .starts_with("components.model: "));
   CHECK(message(R"({"version": 1, "attach": [{"name": "a"}]})").starts_with("attach[0]"));

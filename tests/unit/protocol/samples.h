@@ -99,7 +99,8 @@ inline DescribeResponse full_describe_response() {
                  .names = {"x86*"},
                  .requirements = {{"os.name", target::Test::any_of, {"linux"}}},
                  .absent = {"qualcomm.soc"},
-                 .wants_backend_options = true}};
+                 .wants_backend_options = true,
+                 .domains = {"org.onnxpack"}}};
   out.options = {
       {.name = "level", .description = "how hard", .schema = json::object({{"type", "integer"}})}};
   out.needs = {{.name = "iree-compile", .found = false, .where = "/opt/iree", .how = "install it"}};

@@ -124,13 +124,26 @@ struct Partition {
   bool operator==(const Partition&) const = default;
 };
 
+// One step from one model to another, by a named and versioned transformation of onnx-pack's.
+struct AppliedTransformation {
+  std::string name;              // "lower-flex-attention/1"
+  json::Object parameters = {};  // all of them, defaults too
+  Unknown unknown = {};
+  bool operator==(const AppliedTransformation&) const = default;
+};
+
+// For people: "lower-flex-attention/1, form operators".
+std::string to_text(const AppliedTransformation& step);
+
 // What a variant was compiled from when that was not the component's own model: a quantised export
-// for an NPU, say. It is not in the package.
+// for an NPU, say, or what transformations made of it. It is not in the package.
 struct SourceModel {
-  std::string file_name;
+  std::string file_name;  // of a derived one: of the model that it was derived from
   std::uint64_t size = 0;
   std::string sha256;
   std::map<std::string, std::string> external_data;  // location -> SHA-256
+  std::string derived_from = {};  // SHA-256 of the model that the first transformation was given
+  std::vector<AppliedTransformation> transformations = {};  // in the order of their application
   Unknown unknown = {};
   bool operator==(const SourceModel&) const = default;
 };

@@ -37,13 +37,23 @@ struct CompileSettings {
   std::map<std::string, json::Object> backend_options;            // backend -> its options
 };
 
-// A model that one target is compiled from instead of the component's: as NPUs usually ship from a
-// quantised export. Its inputs and outputs are the component's.
+// A transformation by name ("lower-flex-attention" or "lower-flex-attention/1") and its parameters.
+struct TransformationRequest {
+  std::string name;
+  json::Object parameters = {};
+};
+
+// A model that one target is compiled from instead of the component's: another file, as NPUs
+// usually ship from a quantised export, or what transformations make of it or of the component's
+// own. Its inputs and outputs are the component's.
 struct SourceRequest {
   std::string target;
   std::string component = "model";
-  std::filesystem::path model;
-  std::string precision = {};  // declared for its variants; empty: read off the model
+  std::string label = {};  // empty: instead of the component's model; else a further variant,
+                           // "<target>-<backend>-<label>"
+  std::filesystem::path model = {};  // empty: the component's own
+  std::string precision = {};        // declared for its variants; empty: read off the model
+  std::vector<TransformationRequest> transformations = {};  // in this order
 };
 
 struct BuildRequest {
@@ -100,6 +110,9 @@ struct JobReport {
   std::string reason;  // why there is no variant; of a planned one: why it is to be compiled
   std::string hint;    // what would make it work
   std::string log;     // path of the compiler's output, when kept
+  // Of a job with a transformed source: the transformations, and what they have to say.
+  std::vector<std::string> transformations;
+  std::vector<std::string> notes;
 };
 
 // How well the compilers' time was used.
@@ -128,7 +141,8 @@ struct BuildReport {
 };
 
 // Writes `output` when everything but single targets went well; lost targets are in the report, and
-// the package holds the others. Errors: invalid_argument (names, options, shapes), not_found,
+// the package holds the others. A model with FlexAttention is lowered for each backend to what it
+// takes. Errors: invalid_argument (names, options, shapes), not_found,
 // corrupt (the model), already_exists, io, cancelled. On error nothing is written.
 Result<BuildReport> build(const Environment& environment, const BuildRequest& request);
 

@@ -28,6 +28,8 @@ struct ServeRule {
       absent;  // features the target must not state (or must know to have none of)
   bool wants_backend_options =
       false;  // the target must carry settings for this backend (backend_options.<name>)
+  // Of operators beyond ONNX's own that a model for such a target may have: "org.onnxpack".
+  std::vector<std::string> domains = {};
   bool operator==(const ServeRule&) const = default;
 };
 
@@ -73,6 +75,7 @@ struct Served {
   bool served = false;
   std::string family;
   std::string reason;
+  std::vector<std::string> domains = {};  // the rule's
 };
 Served serves(const DescribeResponse& description, const target::Target& target);
 
