@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Downloads one Debian package of another suite and unpacks it into a folder; installs nothing, changes no apt setting.
 #
-# usage: fetch-deb.sh SUITE PACKAGE DEST     e.g. fetch-deb.sh forky libonnxruntime-dev .deps/onnxruntime-headers
+# usage: fetch-deb.sh SUITE PACKAGE DEST [ARCHITECTURE]
+#   e.g. fetch-deb.sh forky libonnxruntime-dev .deps/onnxruntime-headers
 #
 # apt itself does the work, with lists and cache of its own in a temporary folder: the mirror, proxies and certificates are
 # the ones this machine's apt already uses, and apt's signature check stands in for a pinned hash, since a suite that
 # moves on (forky, backports) drops the file of an older pin.
 set -euo pipefail
-suite=$1 package=$2 dest=$3
+suite=$1 package=$2 dest=$3 architecture=${4:-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,6 +27,8 @@ private=(-qq -o "Dir::Etc::sourcelist=$work/sources.list" -o "Dir::Etc::sourcepa
   -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3
   -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false
   -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+# Libraries of another architecture, to link programs for it here.
+[ -z "$architecture" ] || private+=(-o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture")
 apt-get "${private[@]}" update
 (cd "$work" && apt-get "${private[@]}" download "$package/$suite")
 

@@ -5,7 +5,8 @@
 #
 #   --with tests     also what the tests need: Catch2, libzip, Python packages, a second small model
 #   --with fuzz      also clang 19 with libFuzzer (large)
-#   --with emulators also what runs variants for devices that are not here: qemu for aarch64, a software Vulkan driver
+#   --with emulators also what runs variants and kernels for devices that are not here: qemu and a cross compiler for aarch64, a software
+#                    Vulkan driver
 #   --backend NAME   also a vendor's compiler, into PREFIX/backends/NAME
 #   --prefix DIR     where to put what does not come from Debian's packages (default: .deps beside the sources)
 #   --plan           say what would be done, and stop
@@ -33,7 +34,7 @@ while [ $# -gt 0 ]; do
       backends+=("$2"); shift 2 ;;
     --prefix) prefix=$(realpath -m "${2:?--prefix wants a folder}"); shift 2 ;;
     --plan) plan_only=yes; shift ;;
-    -h|--help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "setup: unknown argument '$1'; see --help" >&2; exit 2 ;;
   esac
 done
@@ -44,7 +45,7 @@ debian=(ninja-build ccache python3-venv protobuf-compiler libprotobuf-dev nlohma
   libfmt-dev libcli11-dev libdeflate-dev libxxhash-dev)
 [ $tests = no ] || debian+=(libzip-dev unzip)
 [ $fuzz = no ] || debian+=(clang-19 libclang-rt-19-dev)
-[ $emulators = no ] || debian+=(qemu-user libc6-arm64-cross libstdc++6-arm64-cross libvulkan1 mesa-vulkan-drivers)
+[ $emulators = no ] || debian+=(qemu-user libc6-arm64-cross libstdc++6-arm64-cross g++-aarch64-linux-gnu libvulkan1 mesa-vulkan-drivers)
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -143,6 +144,9 @@ make_catch2() {
   fi
 }
 
+# The same release for aarch64, where the kernels' unit tests run under qemu.
+make_catch2_arm64() { "$here/fetch-deb.sh" bookworm-backports libcatch2-dev "$prefix/catch2-arm64" arm64 >/dev/null; }
+
 make_models() {
   pip_download models
   python3 "$here/unpack.py" "$work"/models/*.whl "$prefix/models" 'rapidocr_onnxruntime/models/*.onnx'
@@ -190,6 +194,7 @@ parts=("onnx|33|2|onnx 1.23 C++ library, built from its source release"
   "onnxruntime|34|1|ONNX Runtime 1.31 library and C headers"
   "models|15|1|PP-OCRv4 models (from rapidocr-onnxruntime)")
 [ $tests = no ] || parts+=("catch2|2|1|Catch2 3" "models-tests|11|1|magika's classifier" "tests|66|1|Python packages for the tests")
+if [ $tests = yes ] && [ $emulators = yes ]; then parts+=("catch2-arm64|2|1|Catch2 3 for aarch64"); fi
 for backend in ${backends[@]+"${backends[@]}"}; do
   case $backend in
     iree) parts+=("backend-iree|127|1|IREE compiler and runtime") ;;
@@ -219,6 +224,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt_mb=25
   case " ${missing[*]} " in *" clang-19 "*) apt_mb=$((apt_mb + 60)) ;; esac
   case " ${missing[*]} " in *" qemu-user "*) apt_mb=$((apt_mb + 70)) ;; esac
+  case " ${missing[*]} " in *" g++-aarch64-linux-gnu "*) apt_mb=$((apt_mb + 45)) ;; esac
   download=$((download + apt_mb)) minutes=$((minutes + 1))
 fi
 for part in ${todo[@]+"${todo[@]}"}; do
