@@ -1,117 +1,19 @@
-// The loops over a tile, for the width of the file that includes this. Queries are the lanes:
-// scores are K Q^T and the output is V^T P^T, so K and V are read where they lie, one element
-// spread over a vector, and nothing but Q is ever rearranged; maximum and sum of a query run down a
-// lane, without a horizontal step.
+// What is done with a tile between the products, for the width of the file that includes this.
 #pragma once
 
 #include "flex_attention/half.h"
-#include "flex_attention/tile_ops.h"
-#include "flex_attention/vector.h"
+#include "flex_attention/tile_few.h"
 
 namespace {
 
 using onnxpack::kernels::flex::Type;
 
-// Registers: rows_at_once * vectors_at_once accumulators, one vector each for the operands.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr std::size_t rows_at_once = 8;
-#else
-constexpr std::size_t rows_at_once = 4;
-#endif
-constexpr std::size_t vectors_at_once = 3;
+constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores<Products>,
+                                                                .weigh = weigh<Products>,
+                                                                .few_scores = few_scores<Products>,
+                                                                .few_weigh = few_weigh<Products>};
 
-// acc[m][v] += spread[m * row_stride + i * step] * vectors[i * lanes + v], over i.
-template <std::size_t M, std::size_t N>
-inline void block(const float* spread, std::size_t row_stride, std::size_t step,
-                  const float* vectors, std::size_t lanes, std::size_t count, Vf (&acc)[M][N]) {
-  for (std::size_t i = 0; i < count; ++i) {
-    Vf line[N];
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < N; ++v) line[v] = load(vectors + i * lanes + v * width);
-#pragma GCC unroll 8
-    for (std::size_t m = 0; m < M; ++m) {
-      const float value = spread[m * row_stride + i * step];
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < N; ++v) acc[m][v] = acc[m][v] + value * line[v];
-    }
-  }
-}
-
-template <std::size_t M, std::size_t N>
-void score_block(const float* queries, const float* keys, std::size_t stride, std::size_t size,
-                 std::size_t lanes, float* tile) {
-  Vf acc[M][N] = {};
-  block(keys, stride, 1, queries, lanes, size, acc);
-#pragma GCC unroll 8
-  for (std::size_t m = 0; m < M; ++m) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < N; ++v) store(tile + m * lanes + v * width, acc[m][v]);
-  }
-}
-
-template <std::size_t N>
-void score_panel(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
-                 std::size_t size, std::size_t lanes, float* tile) {
-  std::size_t k = 0;
-  for (; k + rows_at_once <= rows; k += rows_at_once)
-    score_block<rows_at_once, N>(queries, keys + k * stride, stride, size, lanes, tile + k * lanes);
-  for (; k < rows; ++k)
-    score_block<1, N>(queries, keys + k * stride, stride, size, lanes, tile + k * lanes);
-}
-
-// Calls panel<N>(first lane) over all lanes, N vectors at a time.
-template <typename Panel>
-inline void over_panels(std::size_t lanes, Panel&& panel) {
-  std::size_t lane = 0;
-  for (; lane + 3 * width <= lanes; lane += 3 * width) panel.template operator()<3>(lane);
-  if (lane + 2 * width <= lanes) {
-    panel.template operator()<2>(lane);
-  } else if (lane + width <= lanes) {
-    panel.template operator()<1>(lane);
-  }
-}
-
-void scores(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
-            std::size_t size, std::size_t lanes, float* tile) {
-  over_panels(lanes, [&]<std::size_t N>(std::size_t lane) {
-    score_panel<N>(queries + lane, keys, stride, rows, size, lanes, tile + lane);
-  });
-}
-
-template <std::size_t M, std::size_t N>
-void weigh_block(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                 std::size_t lanes, const float* factor, float* out) {
-  Vf acc[M][N];
-#pragma GCC unroll 8
-  for (std::size_t v = 0; v < N; ++v) {
-    const Vf shrink = load(factor + v * width);
-#pragma GCC unroll 8
-    for (std::size_t m = 0; m < M; ++m) acc[m][v] = load(out + m * lanes + v * width) * shrink;
-  }
-  block(values, 1, stride, tile, lanes, rows, acc);
-#pragma GCC unroll 8
-  for (std::size_t m = 0; m < M; ++m) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < N; ++v) store(out + m * lanes + v * width, acc[m][v]);
-  }
-}
-
-template <std::size_t N>
-void weigh_panel(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                 std::size_t size, std::size_t lanes, const float* factor, float* out) {
-  std::size_t e = 0;
-  for (; e + rows_at_once <= size; e += rows_at_once)
-    weigh_block<rows_at_once, N>(tile, rows, values + e, stride, lanes, factor, out + e * lanes);
-  for (; e < size; ++e)
-    weigh_block<1, N>(tile, rows, values + e, stride, lanes, factor, out + e * lanes);
-}
-
-void weigh(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-           std::size_t size, std::size_t lanes, const float* factor, float* out) {
-  over_panels(lanes, [&]<std::size_t N>(std::size_t lane) {
-    weigh_panel<N>(tile + lane, rows, values, stride, size, lanes, factor + lane, out + lane);
-  });
-}
+constexpr float log2_e = 1.44269504088896341F;
 
 template <std::size_t N>
 void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maximum, float* sum,
@@ -127,10 +29,12 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
   }
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < N; ++v) {
-    const Vf old = load(maximum + v * width);
+    // From here on `most` is times log2 e as rounded, for old terms and new ones alike: what that
+    // rounding changes falls out of the quotient by the sum.
+    const Vf old = load(maximum + v * width) * log2_e;
     store(maximum + v * width, most[v]);
-    most[v] = choose(most[v] == -__builtin_inff(), Vf{}, most[v]);
-    const Vf shrink = decay(old - most[v]);
+    most[v] = choose(most[v] == -__builtin_inff(), Vf{}, most[v]) * log2_e;
+    const Vf shrink = power_of_two(old - most[v]);
     store(factor + v * width, shrink);
     total[v] = load(sum + v * width) * shrink;
   }
@@ -138,7 +42,7 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < N; ++v) {
       float* at = tile + k * lanes + v * width;
-      const Vf value = decay(load(at) - most[v]);
+      const Vf value = power_of_two(load(at) * log2_e - most[v]);
       total[v] = total[v] + value;
       store(at, value);
     }
@@ -147,39 +51,98 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
   for (std::size_t v = 0; v < N; ++v) store(sum + v * width, total[v]);
 }
 
-void softmax(float* tile, std::size_t rows, std::size_t lanes, float* maximum, float* sum,
-             float* factor) {
-  over_panels(lanes, [&]<std::size_t N>(std::size_t lane) {
+void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_t count, float* maximum,
+             float* sum, float* factor) {
+  over_panels(count, [&]<std::size_t N>(std::size_t lane) {
     softmax_panel<N>(tile + lane, rows, lanes, maximum + lane, sum + lane, factor + lane);
   });
 }
 
-void probabilities(float* tile, std::size_t rows, std::size_t lanes, const float* maximum,
-                   const float* sum) {
+void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+                   const float* maximum, const float* sum) {
   for (std::size_t k = 0; k < rows; ++k) {
-    for (std::size_t lane = 0; lane < lanes; lane += width) {
+    for (std::size_t lane = 0; lane < count; lane += width) {
       const Vf most = load(maximum + lane);
-      const Vf base = choose(most == -__builtin_inff(), Vf{}, most);
+      const Vf base = choose(most == -__builtin_inff(), Vf{}, most) * log2_e;
       float* at = tile + k * lanes + lane;
-      store(at, decay(load(at) - base) / load(sum + lane));
+      store(at, power_of_two(load(at) * log2_e - base) / load(sum + lane));
     }
   }
 }
 
-void divide_rows(float* out, std::size_t size, std::size_t lanes, const float* divisor,
-                 std::size_t count, float* rows) {
+#if defined(__AVX512F__)
+// to[j * to_stride + i] = from[i * from_stride + j] for 16 by 16, times `by` if it is not 1.
+inline void transpose_square(const float* from, std::size_t from_stride, float by, float* to,
+                             std::size_t to_stride) {
+  __m512 rows[16];
+  __m512 mixed[16];
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < 16; ++i) rows[i] = _mm512_loadu_ps(from + i * from_stride);
+  if (by != 1.0F) {
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < 16; ++i) rows[i] = _mm512_mul_ps(rows[i], _mm512_set1_ps(by));
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < 8; ++i) {
+    mixed[2 * i] = _mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+    mixed[2 * i + 1] = _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+  }
+  // rows[4 * i + j]: of each quarter column j of rows 4 * i to 4 * i + 3.
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      const __m512d above = _mm512_castps_pd(mixed[4 * i + half]);
+      const __m512d below = _mm512_castps_pd(mixed[4 * i + 2 + half]);
+      rows[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(above, below));
+      rows[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(above, below));
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const __m512 a = _mm512_shuffle_f32x4(rows[j], rows[4 + j], 0x44);
+    const __m512 b = _mm512_shuffle_f32x4(rows[8 + j], rows[12 + j], 0x44);
+    const __m512 c = _mm512_shuffle_f32x4(rows[j], rows[4 + j], 0xEE);
+    const __m512 d = _mm512_shuffle_f32x4(rows[8 + j], rows[12 + j], 0xEE);
+    _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(a, b, 0x88));
+    _mm512_storeu_ps(to + (4 + j) * to_stride, _mm512_shuffle_f32x4(a, b, 0xDD));
+    _mm512_storeu_ps(to + (8 + j) * to_stride, _mm512_shuffle_f32x4(c, d, 0x88));
+    _mm512_storeu_ps(to + (12 + j) * to_stride, _mm512_shuffle_f32x4(c, d, 0xDD));
+  }
+}
+#endif
+
+// Squares of 16 by 16 stay in the nearest cache. What is only moved may be pairs, which are no
+// numbers.
+void transpose(const float* from, std::size_t rows, std::size_t columns, std::size_t from_stride,
+               float by, float* to, std::size_t to_stride) {
+  for (std::size_t column = 0; column < columns; column += 16) {
+    const std::size_t end = column + 16 < columns ? column + 16 : columns;
+    std::size_t row = 0;
+#if defined(__AVX512F__)
+    for (; end == column + 16 && row + 16 <= rows; row += 16)
+      transpose_square(from + row * from_stride + column, from_stride, by,
+                       to + column * to_stride + row, to_stride);
+#endif
+    for (; row < rows; ++row) {
+      for (std::size_t j = column; j < end; ++j) {
+        const float* at = from + row * from_stride + j;
+        if (by == 1.0F) {
+          std::memcpy(to + j * to_stride + row, at, sizeof *at);
+        } else {
+          to[j * to_stride + row] = by * *at;
+        }
+      }
+    }
+  }
+}
+
+void divide(float* out, std::size_t size, std::size_t lanes, const float* divisor) {
   for (std::size_t lane = 0; lane < lanes; lane += width) {
     const Vf by = load(divisor + lane);
     for (std::size_t e = 0; e < size; ++e) {
       float* at = out + e * lanes + lane;
       store(at, load(at) / by);
-    }
-  }
-  // Blocks of 16 by 16 stay in the nearest cache.
-  for (std::size_t e = 0; e < size; e += 16) {
-    const std::size_t end = e + 16 < size ? e + 16 : size;
-    for (std::size_t lane = 0; lane < count; ++lane) {
-      for (std::size_t i = e; i < end; ++i) rows[lane * size + i] = out[i * lanes + lane];
     }
   }
 }

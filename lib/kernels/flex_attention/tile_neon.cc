@@ -5,11 +5,11 @@ namespace onnxpack::kernels::flex {
 
 const TileOps& tile_ops_neon() {
   static constexpr TileOps ops = {.isa = Isa::neon,
-                                  .scores = scores,
+                                  .products = float_products,
                                   .softmax = softmax,
                                   .probabilities = probabilities,
-                                  .weigh = weigh,
-                                  .divide_rows = divide_rows,
+                                  .divide = divide,
+                                  .transpose = transpose,
                                   .widen = widen,
                                   .function = vm_function};
   return ops;

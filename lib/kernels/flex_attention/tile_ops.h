@@ -1,5 +1,6 @@
 // What each instruction set provides: the inner loops over one tile of scores. Sizes: `lanes` is a
-// multiple of 16 up to most_lanes, and a tile is `rows` keys by `lanes` queries, stored key by key.
+// multiple of 16 up to most_lanes, and a tile is `rows` keys by `lanes` queries, stored key by key;
+// of these the first `count` lanes are worked on, a multiple of 16 too.
 // All float pointers but k and v are 64-byte aligned; nothing overlaps.
 #pragma once
 
@@ -10,28 +11,72 @@ namespace onnxpack::kernels::flex {
 
 inline constexpr std::size_t most_lanes = 96;
 inline constexpr std::size_t most_rows = 128;
+// Lanes that are left out of a tile together; every instruction set's widest loop divides it.
+inline constexpr std::size_t panel_lanes = 48;
+// Up to so many queries of a tile take the loops for few.
+inline constexpr std::size_t most_few = 8;
 
-struct TileOps {
-  Isa isa = Isa::reference;
+// Memory that is read next, to be fetched beside the work; what is used of it is taken off.
+struct Ahead {
+  const char* at = nullptr;
+  const char* end = nullptr;
+};
+
+// The two matrix products. A float may stand for a pair of bf16; then `size` of scores and `rows`
+// of weigh count pairs.
+struct ProductOps {
   // tile[k][lane] = sum over e of keys[k * stride + e] * queries[e * lanes + lane]
   void (*scores)(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
-                 std::size_t size, std::size_t lanes, float* tile) = nullptr;
-  // Folds a tile of scores into the running maximum and sum, turns it into exp(score - maximum),
-  // and gives the factor by which older terms shrink. A maximum of -inf counts as 0, so that fully
-  // masked lanes stay at sum 0.
-  void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, float* maximum, float* sum,
-                  float* factor) = nullptr;
-  // With the final maximum and sum: tile = exp(score - maximum) / sum.
-  void (*probabilities)(float* tile, std::size_t rows, std::size_t lanes, const float* maximum,
-                        const float* sum) = nullptr;
+                 std::size_t size, std::size_t lanes, std::size_t count, float* tile,
+                 Ahead& ahead) = nullptr;
   // out[e][lane] = out[e][lane] * factor[lane] + sum over k of values[k * stride + e] *
   // tile[k][lane]
   void (*weigh)(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                std::size_t size, std::size_t lanes, const float* factor, float* out) = nullptr;
-  // rows[lane * size + e] = out[e][lane] / divisor[lane] for lanes below `count`; `out` is divided
-  // too.
-  void (*divide_rows)(float* out, std::size_t size, std::size_t lanes, const float* divisor,
-                      std::size_t count, float* rows) = nullptr;
+                std::size_t size, std::size_t lanes, std::size_t count, const float* factor,
+                float* out, Ahead& ahead) = nullptr;
+  // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
+  // by zeros to a multiple of 16, and out[lane * out_stride + e].
+  void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
+                     const float* keys, std::size_t stride, std::size_t rows, std::size_t size,
+                     std::size_t lanes, float* tile) = nullptr;
+  void (*few_weigh)(const float* tile, std::size_t rows, const float* values, std::size_t stride,
+                    std::size_t size, std::size_t count, std::size_t lanes, const float* factor,
+                    float* out, std::size_t out_stride) = nullptr;
+};
+
+// bf16 without a detour by f32: operands become pairs, scores are given as rounded to bf16.
+struct PairOps {
+  ProductOps products;
+  // Rows of `size` numbers times `factor`, rounded again, into rows of `stride` pairs, a multiple
+  // of 8; what is beyond `size` is 0.
+  void (*scale)(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
+                std::size_t stride) = nullptr;
+  // to[k / 2 * size + e] = numbers e of rows k and k + 1
+  void (*interleave)(const void* from, std::size_t rows, std::size_t size, float* to) = nullptr;
+  // to[k / 2 * lanes + lane] = tile[k][lane] and tile[k + 1][lane], rounded
+  void (*pack)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+               float* to) = nullptr;
+};
+
+struct TileOps {
+  Isa isa = Isa::reference;
+  ProductOps products;
+  // Null where bf16 is widened to f32.
+  const PairOps* pairs = nullptr;
+  // Folds a tile of scores into the running maximum and sum, turns it into exp(score - maximum),
+  // and gives the factor by which older terms shrink. A maximum of -inf counts as 0, so that fully
+  // masked lanes stay at sum 0.
+  void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+                  float* maximum, float* sum, float* factor) = nullptr;
+  // With the final maximum and sum: tile = exp(score - maximum) / sum.
+  void (*probabilities)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+                        const float* maximum, const float* sum) = nullptr;
+  // out[e][lane] /= divisor[lane] for all lanes.
+  void (*divide)(float* out, std::size_t size, std::size_t lanes, const float* divisor) = nullptr;
+  // to[j * to_stride + i] = by * from[i * from_stride + j] of rows i and columns j; bits are moved
+  // as they are where by is 1.
+  void (*transpose)(const float* from, std::size_t rows, std::size_t columns,
+                    std::size_t from_stride, float by, float* to, std::size_t to_stride) = nullptr;
   // f16 or bf16 to f32, times `factor` rounded to the type again unless factor is 1.
   void (*widen)(const void* from, Type type, std::size_t count, float factor, float* to) = nullptr;
   // Null where the machine has no such function; then the program goes to the reference.
@@ -40,6 +85,7 @@ struct TileOps {
 
 const TileOps& tile_ops_avx2();
 const TileOps& tile_ops_avx512();
+const TileOps& tile_ops_avx512bf16();
 const TileOps& tile_ops_neon();
 
 }  // namespace onnxpack::kernels::flex

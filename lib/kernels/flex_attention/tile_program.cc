@@ -93,6 +93,7 @@ NodeId stand_in(const Program& program, NodeId id, const std::vector<Range>& ran
 
 Result<std::unique_ptr<TileProgram>> TileProgram::make(const Binding& binding, const TileOps& ops) {
   std::unique_ptr<TileProgram> out(new TileProgram(with_sizes(binding), binding.tables, ops));
+  out->last_key_ = std::max<std::int64_t>(binding.sizes[0] - 1, 0);
   Box everything;
   for (std::size_t axis = 0; axis < 4; ++axis)
     everything.last[axis] = std::max<std::int64_t>(binding.sizes[axis] - 1, 0);
@@ -100,6 +101,11 @@ Result<std::unique_ptr<TileProgram>> TileProgram::make(const Binding& binding, c
   out->analysis_.evaluate(everything, out->everywhere_, {0, 0, false});
   const Range of_zero = out->everywhere_[out->program_.output];
   out->keeps_zero_ = of_zero.is(0) && !of_zero.nan;
+  out->analysis_.evaluate(everything, out->everywhere_, {-1e30, 1e30, false});
+  out->cuts_ = out->everywhere_[out->program_.output].low == -infinity ||
+               std::ranges::any_of(out->program_.nodes, [](const Node& node) {
+                 return node.type == Type::boolean && node.op != Op::constant;
+               });
   out->analysis_.evaluate(everything, out->everywhere_);
   for (std::size_t id = 0; id < out->program_.nodes.size(); ++id)
     out->storage_.push_back(storage_of(out->program_.nodes[id], out->everywhere_[id]));
@@ -179,19 +185,39 @@ void TileRunner::start(std::int64_t batch, std::span<const std::int32_t> q,
                        std::span<const std::int32_t> h, std::size_t lanes) {
   lanes_ = lanes;
   started_ = nullptr;
-  const auto [least_q, most_q] = std::ranges::minmax(q);
-  const auto [least_h, most_h] = std::ranges::minmax(h);
-  box_.first = {0, least_q, least_h, batch};
-  box_.last = {0, most_q, most_h, batch};
+  decided_.reset();
+  auto box = [&](std::size_t lane, std::size_t count) {
+    const auto [least_q, most_q] = std::ranges::minmax(q.subspan(lane, count));
+    const auto [least_h, most_h] = std::ranges::minmax(h.subspan(lane, count));
+    return Box{{0, least_q, least_h, batch}, {0, most_q, most_h, batch}};
+  };
+  box_ = box(0, lanes);
+  for (std::size_t lane = 0; lane < lanes; lane += panel_lanes)
+    panels_[lane / panel_lanes] = box(lane, std::min(panel_lanes, lanes - lane));
   std::ranges::copy(q, reinterpret_cast<std::int32_t*>(slot(varies_lane, slot_q)));
   std::ranges::copy(h, reinterpret_cast<std::int32_t*>(slot(varies_lane, slot_h)));
   *reinterpret_cast<std::int32_t*>(slot(varies_no, slot_b)) = static_cast<std::int32_t>(batch);
 }
 
 TileClass TileRunner::decide(std::int64_t first, std::int64_t last) {
+  if (!program_.cuts()) {
+    if (!decided_) {
+      box_.first[0] = 0;
+      box_.last[0] = program_.last_key();
+      decided_ = program_.decide(box_, decisions_);
+    }
+    return *decided_;
+  }
   box_.first[0] = first;
   box_.last[0] = last;
   return program_.decide(box_, decisions_);
+}
+
+TileClass TileRunner::probe(std::size_t panel, std::int64_t first, std::int64_t last) {
+  Box& box = panels_[panel];
+  box.first[0] = first;
+  box.last[0] = last;
+  return program_.decide(box, probed_);
 }
 
 void TileRunner::apply(float* tile, std::int64_t first, std::size_t rows) {

@@ -58,6 +58,10 @@ class TileProgram {
   // Whether an element of 0 gives 0 everywhere: what a masked key's probability must stay to be
   // left out.
   bool keeps_zero() const { return keeps_zero_; }
+  // Whether it may give -inf for ordinary scores, or decide anything by the indices. Where not,
+  // every tile is partial and one decision does for all.
+  bool cuts() const { return cuts_; }
+  std::int64_t last_key() const { return last_key_; }
 
  private:
   TileProgram(Program program, std::vector<TableView> tables, const TileOps& ops)
@@ -70,6 +74,8 @@ class TileProgram {
   const TileOps& ops_;
   RangeAnalysis analysis_;
   bool keeps_zero_ = false;
+  bool cuts_ = true;
+  std::int64_t last_key_ = 0;
   std::vector<Range> everywhere_;
   std::vector<Storage> storage_;
   friend class CodeMaker;
@@ -85,6 +91,9 @@ class TileRunner {
              std::size_t lanes);
   // Keys [first, last]. Partial: apply() then runs the code for it.
   TileClass decide(std::int64_t first, std::int64_t last);
+  bool cuts() const { return program_.cuts(); }
+  // The same as decide(), for the lanes of one panel only; apply() keeps to the last decide().
+  TileClass probe(std::size_t panel, std::int64_t first, std::int64_t last);
   void apply(float* tile, std::int64_t first, std::size_t rows);
   bool out_of_range() const { return out_of_range_ != 0; }
 
@@ -101,6 +110,9 @@ class TileRunner {
 
   const TileProgram& program_;
   TileProgram::Decisions decisions_;
+  TileProgram::Decisions probed_;
+  std::optional<TileClass> decided_;  // for all keys, of a program that cuts nothing
+  std::array<Box, most_lanes / panel_lanes> panels_;
   std::vector<std::unique_ptr<Kept>> kept_;
   const TileCode* code_ = nullptr;
   const TileCode* started_ = nullptr;  // whose lane values are in their slots

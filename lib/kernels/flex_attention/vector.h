@@ -2,8 +2,9 @@
 // functions on them. Everything is in an unnamed namespace: each instruction set's file has its own
 // copy, so that no linker may pick one that the CPU cannot run.
 //
-// Errors, in units in the last place, with fused multiply-add (tests/unit/kernels/flex_math_test.cc):
-// exp 3, tanh 6, sigmoid 4, the others as the C library's. Results of exp below 2^-126 are 0.
+// Errors, in units in the last place, with fused multiply-add
+// (tests/unit/kernels/flex_math_test.cc): exp 3, tanh 6, sigmoid 4, the others as the C library's.
+// Results of exp below 2^-126 are 0.
 #pragma once
 
 #include <cstddef>
@@ -103,22 +104,28 @@ inline Vf exponential(Vf x) {
   return choose(tiny, Vf{}, times_power(p, n));
 }
 
-// e^x for x <= 0, as the softmax needs it: 3 ulp above e^-20, where what it adds to still shows a
-// term; 0 below 2^-126.
-inline Vf decay(Vf x) {
-  x = larger(splat(-104.0F), x);
+// 2^t for t <= 0, as the softmax needs it: 3 ulp above 2^-29, where what it adds to still shows a
+// term; below 2^-126 it may be 0. Exactly 1 for 0, and 0 for -inf.
+inline Vf power_of_two(Vf t) {
+#if defined(__AVX512F__)
+  // -inf makes p NaN, and a quiet NaN times 2^-inf is 0 to scalef.
+  const Vf n = reinterpret_cast<Vf>(_mm512_roundscale_ps(
+      reinterpret_cast<__m512>(t), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  const Vf r = t - n;
+#else
+  t = larger(splat(-150.0F), t);
   constexpr float magic = 12582912.0F;
-  const Vf n = (x * 1.44269504088896341F + magic) - magic;
-  // ln 2 in one float: off by 2e-9 n, which is nothing while e^x counts.
-  const Vf r = x - n * 0.693147182464599609375F;
-  Vf p = splat(0.00829023122787475586F);
-  p = p * r + 0.0418983846902847290F;
-  p = p * r + 0.166676402091979980F;
-  p = p * r + 0.499991446733474731F;
-  p = p * r + 0.999999701976776123F;
+  const Vf n = (t + magic) - magic;
+  const Vf r = t - n;
+#endif
+  Vf p = splat(0.001326472731307149F);
+  p = p * r + 0.009671512991189957F;
+  p = p * r + 0.05550733581185341F;
+  p = p * r + 0.24022242426872253F;
+  p = p * r + 0.6931470036506653F;
   p = p * r + 1.0F;
 #if !defined(__AVX512F__)
-  p = choose(x < -87.3F, Vf{}, p);
+  p = choose(t < -126.0F, Vf{}, p);
 #endif
   return times_power(p, n);
 }
@@ -140,6 +147,20 @@ inline Vf hyperbolic_tangent(Vf x) {
   q = q * square + 0.4641648530960083F;
   q = q * square + 1.0F;
   return larger(splat(-1.0F), smaller(splat(1.0F), bounded * p / q));
+}
+
+// Sum of the lanes.
+inline float lanes_sum(Vf x) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(x));
+#else
+  float parts[width];
+  store(parts, x);
+  for (std::size_t half = width / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) parts[i] += parts[i + half];
+  }
+  return parts[0];
+#endif
 }
 
 inline Vf sigmoid(Vf x) {
