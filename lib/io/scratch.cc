@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace onnxpack::io {
@@ -14,9 +15,16 @@ constexpr const char* lock_name = ".lock";
 
 // The lock of a folder, taken; -1 when somebody holds it or it is not there.
 int take_lock(const std::filesystem::path& folder, int flags) {
-  int lock = ::open((folder / lock_name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+  int lock = -1;
+  do {
+    lock = ::open((folder / lock_name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+  } while (lock < 0 && errno == EINTR);
   if (lock < 0) return -1;
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  int taken = 0;
+  do {
+    taken = ::flock(lock, LOCK_EX | LOCK_NB);
+  } while (taken != 0 && errno == EINTR);
+  if (taken == 0) return lock;
   ::close(lock);
   return -1;
 }

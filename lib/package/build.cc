@@ -257,9 +257,14 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   report.original_size = original_size(components);
 
   std::vector<JobResult> results;
-  ONNXPACK_TRY(auto scratch, io::ScratchDirectory::create("onnx-pack-build-"));
-  ONNXPACK_TRY(auto sources,
-               Sources::prepare(environment, request, components, scratch.path(), report.warnings));
+  // Packing alone compiles nothing, derives nothing, and so writes nowhere but to its output.
+  std::optional<io::ScratchDirectory> scratch;
+  if (!packs_only(request)) {
+    ONNXPACK_TRY(scratch, io::ScratchDirectory::create("onnx-pack-build-"));
+  }
+  ONNXPACK_TRY(auto sources, Sources::prepare(environment, request, components,
+                                              scratch ? scratch->path() : std::filesystem::path(),
+                                              report.warnings));
   Installed installed;  // jobs point into it
   Plan plan;
   if (!packs_only(request)) {
@@ -268,9 +273,9 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
     report.warnings.insert(report.warnings.end(), plan.warnings.begin(), plan.warnings.end());
     report.unserved_targets = plan.unserved;
     if (!plan.jobs.empty() && !request.dry_run)
-      ONNXPACK_CHECK(stage(environment, components, plan, scratch.path()));
+      ONNXPACK_CHECK(stage(environment, components, plan, scratch->path()));
     ONNXPACK_TRY(auto compiled,
-                 compile_jobs(environment, request, plan, components, scratch.path()));
+                 compile_jobs(environment, request, plan, components, scratch->path()));
     results = std::move(compiled.results);
     report.schedule = compiled.schedule;
   }

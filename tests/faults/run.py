@@ -31,12 +31,13 @@ BUILD = ["build", str(DATA / "models/external.onnx"), "--attach", "labels.txt", 
 class Scenario:
     """A command, what stands at its output before it, and how it is run again when the output is complete."""
 
-    def __init__(self, command, before=None, again=("--force",), mixes=False, prepare=()):
+    def __init__(self, command, before=None, again=("--force",), mixes=False, prepare=(), step=1):
         self.command = command
         self.prepare = list(prepare)  # commands that make what it reads
         self.before = before  # prepares the output folder
         self.again = list(again)
         self.mixes = mixes  # may leave single files new and others old
+        self.step = step  # every how many-th call fails; 1: each
 
 
 def old_file(folder):
@@ -62,7 +63,11 @@ SCENARIOS = {
 
 SHARD = ["build", str(DATA / "models/external.onnx"), "--attach", "big.bin", "--backend", "good", "--backend-path",
          str(SUPPORT / "backends"), "-t", "aarch64", "-o", "shard"]
+# The same with compilers at work: scratch folder, build cache and the backends' own files take part. Hundreds of calls, so not each in one run;
+# a prime step does not fall in with what repeats per variant.
+COMPILES = ["build", str(DATA / "models/external.onnx"), *TARGETS]
 SCENARIOS.update({
+    "build-compiles": Scenario([*COMPILES, "-o", "out/p"], step=13),
     "remove": Scenario(["remove", "full", "x86-64-v4-good", "-o", "out/p"]),
     "merge": Scenario(["merge", "full", "shard", "-o", "out/p"], prepare=[SHARD]),
     "merge-replaces": Scenario(["merge", "full", "shard", "-o", "out/out", "--force"], old_file, [], prepare=[SHARD]),
@@ -126,7 +131,7 @@ class Bench:
             raise SystemExit(f"an undisturbed run left {sorted(self.new)}")
         problems, runs = [], 0
         for kind in KINDS:
-            for n in range(10000):
+            for n in range(0, 10000, self.scenario.step):
                 self.reset()
                 done, name = self.call(self.scenario.command, (kind, n))
                 if not name:
