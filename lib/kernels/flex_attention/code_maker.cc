@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@ Result<TileCode> CodeMaker::make() {
   }
   finish(value(program_.output));
   if (!missing_.empty()) return std::unexpected(missing_);
+  fuse_scales();
   reuse_slots();
   return std::move(code_);
 }
@@ -210,6 +212,58 @@ void CodeMaker::finish(const CodeValue& result) {
   copy.operands[0] = result;
   copy.operand_count = 1;
   steps.push_back(copy);
+}
+
+// A function whose argument and result are multiplied by constants, a cap for instance, is one step
+// over the tile instead of three.
+void CodeMaker::fuse_scales() {
+  auto& steps = code_.steps[varies_both];
+  const VmFunction multiply = ops_.function({.op = Op::multiply});
+  auto is_slot = [](const CodeValue& value) {
+    return value.kind == CodeValue::Kind::slot && value.varies == varies_both;
+  };
+  std::map<std::uint32_t, int> uses;
+  for (const CodeStep& step : steps) {
+    for (std::size_t i = 0; i < step.operand_count; ++i) {
+      if (is_slot(step.operands[i])) ++uses[step.operands[i].number];
+    }
+  }
+  // Which operand of a product by a constant is the constant.
+  auto constant_of = [&](const CodeStep& step) -> std::optional<std::size_t> {
+    for (std::size_t i = 0; step.function == multiply && i < 2; ++i) {
+      if (step.operands[i].kind == CodeValue::Kind::constant) return i;
+    }
+    return std::nullopt;
+  };
+  auto feeds = [&](std::size_t from, const CodeValue& operand) {
+    const CodeValue& result = steps[from].result;
+    return is_slot(result) && is_slot(operand) && result.number == operand.number &&
+           uses[result.number] == 1;
+  };
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    for (Op op : {Op::exponential, Op::hyperbolic_tangent, Op::sigmoid}) {
+      if (steps[i].function != ops_.function({.op = op})) continue;
+      const auto after = constant_of(steps[i + 1]);
+      if (!after || !feeds(i, steps[i + 1].operands[1 - *after])) break;
+      CodeStep fused = steps[i];
+      fused.function = ops_.function({.op = op, .extra = VmExtra::scaled});
+      fused.operands[1] = constant(Storage::f32, 1, 0);
+      fused.operands[2] = steps[i + 1].operands[*after];
+      fused.operand_count = 3;
+      fused.result = steps[i + 1].result;
+      const auto before = i > 0 ? constant_of(steps[i - 1]) : std::nullopt;
+      const bool both = before && feeds(i - 1, fused.operands[0]);
+      if (both) {
+        fused.operands[0] = steps[i - 1].operands[1 - *before];
+        fused.operands[1] = steps[i - 1].operands[*before];
+      }
+      const std::size_t first = both ? i - 1 : i;
+      steps[first] = fused;
+      steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(first) + 1,
+                  steps.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+      break;
+    }
+  }
 }
 
 // Values that vary both ways are large; those that are no longer read give their place to the next.

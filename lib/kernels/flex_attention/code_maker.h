@@ -44,6 +44,7 @@ class CodeMaker {
   CodeValue compile_operation(NodeId id);
   CodeValue rounded(Type type, CodeValue value);
   void finish(const CodeValue& result);
+  void fuse_scales();
   void reuse_slots();
 
   const Program& program_;

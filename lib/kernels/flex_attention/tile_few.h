@@ -11,8 +11,10 @@ using onnxpack::kernels::flex::most_few;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
+constexpr std::size_t few_scores_at_once = 16;
 #else
 constexpr std::size_t few_sums = 10;
+constexpr std::size_t few_scores_at_once = 8;
 #endif
 // How far ahead of its use memory is asked for, beyond what the hardware sees by itself.
 constexpr std::size_t fetch_distance = 4096;
@@ -28,47 +30,84 @@ inline void fetch_row(const float* row, std::size_t size) {
   for (std::size_t byte = 0; byte < size * sizeof(float); byte += 64) __builtin_prefetch(at + byte);
 }
 
+// The sums of the lanes of 8 vectors.
+inline void sums_of_8(const Vf (&x)[8], float* to) {
+#if defined(__AVX512F__)
+  __m512 pairs[4];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto a = reinterpret_cast<__m512>(x[2 * i]);
+    const auto b = reinterpret_cast<__m512>(x[2 * i + 1]);
+    pairs[i] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  }
+  // Of each quarter of a vector now the sums of four.
+  __m512 fours[2];
+#pragma GCC unroll 2
+  for (std::size_t i = 0; i < 2; ++i) {
+    const __m512d a = _mm512_castps_pd(pairs[2 * i]);
+    const __m512d b = _mm512_castps_pd(pairs[2 * i + 1]);
+    fours[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                             _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  const __m512 halves = _mm512_add_ps(_mm512_shuffle_f32x4(fours[0], fours[1], 0x44),
+                                      _mm512_shuffle_f32x4(fours[0], fours[1], 0xEE));
+  const __m512 all = _mm512_add_ps(halves, _mm512_shuffle_f32x4(halves, halves, 0xB1));
+  _mm256_storeu_ps(to, _mm512_castps512_ps256(_mm512_shuffle_f32x4(all, all, 0x08)));
+#else
+  for (std::size_t i = 0; i < 8; ++i) to[i] = lanes_sum(x[i]);
+#endif
+}
+
 // K keys by R queries; queries are padded by zeros to whole vectors, `query_stride` apart.
 template <typename Of, std::size_t K, std::size_t R>
 inline void few_scores_block(const float* queries, std::size_t query_stride, const float* keys,
                              std::size_t stride, std::size_t size, std::size_t lanes, float* tile) {
-  Vf acc[K][R] = {};
-#pragma GCC unroll 4
-  for (std::size_t k = 0; k < K; ++k) fetch_row(keys + k * stride, size);
+  constexpr std::size_t groups = (K * R + 7) / 8;
+  Vf acc[groups][8] = {};
+#pragma GCC unroll 8
+  for (std::size_t k = 0; Of::in_place && k < K; ++k) fetch_row(keys + k * stride, size);
   std::size_t e = 0;
   for (; e + width <= size; e += width) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       const Vf key = load(keys + k * stride + e);
 #pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r)
-        acc[k][r] = Of::add(acc[k][r], load(queries + r * query_stride + e), key);
+      for (std::size_t r = 0; r < R; ++r) {
+        Vf& sum = acc[(k * R + r) / 8][(k * R + r) % 8];
+        sum = Of::add(sum, load(queries + r * query_stride + e), key);
+      }
     }
   }
   if (e < size) {
+#pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       const Vf key = load_part(keys + k * stride + e, size - e);
-      for (std::size_t r = 0; r < R; ++r)
-        acc[k][r] = Of::add(acc[k][r], load(queries + r * query_stride + e), key);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < R; ++r) {
+        Vf& sum = acc[(k * R + r) / 8][(k * R + r) % 8];
+        sum = Of::add(sum, load(queries + r * query_stride + e), key);
+      }
     }
   }
-#pragma GCC unroll 4
-  for (std::size_t k = 0; k < K; ++k) {
+  alignas(64) float sums[16] = {};
+#pragma GCC unroll 2
+  for (std::size_t i = 0; i < groups; ++i) sums_of_8(acc[i], sums + 8 * i);
+  for (std::size_t i = 0; i < 8 * groups; i += width) store(sums + i, Of::stored(load(sums + i)));
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r)
-      tile[k * lanes + r] = Of::stored(splat(lanes_sum(acc[k][r])))[0];
-  }
+  for (std::size_t k = 0; k < K; ++k)
+    std::memcpy(tile + k * lanes, sums + k * R, R * sizeof(float));
 }
 
 template <typename Of, std::size_t R>
 void few_scores_of(const float* queries, std::size_t query_stride, const float* keys,
                    std::size_t stride, std::size_t rows, std::size_t size, std::size_t lanes,
                    float* tile) {
-  constexpr std::size_t keys_at_once = R <= 2 ? 4 : R <= 4 && few_sums >= 8 ? 2 : 1;
+  constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
-  for (; k + keys_at_once <= rows; k += keys_at_once)
+  for (; k + keys_at_once <= rows; k += keys_at_once) {
     few_scores_block<Of, keys_at_once, R>(queries, query_stride, keys + k * stride, stride, size,
                                           lanes, tile + k * lanes);
+  }
   for (; k < rows; ++k)
     few_scores_block<Of, 1, R>(queries, query_stride, keys + k * stride, stride, size, lanes,
                                tile + k * lanes);
@@ -88,7 +127,7 @@ inline void few_weigh_block(const float* tile, std::size_t rows, const float* va
   }
   for (std::size_t k = 0; k < rows; ++k) {
     const float* row = values + k * stride;
-    if (first) fetch_row(row, stride);
+    if (Of::in_place && first) fetch_row(row, stride);
     Vf line[N];
 #pragma GCC unroll 8
     for (std::size_t n = 0; n < N; ++n)
@@ -108,21 +147,31 @@ inline void few_weigh_block(const float* tile, std::size_t rows, const float* va
   }
 }
 
+// From `e` on as long as N vectors fit, then with half as many.
+template <typename Of, std::size_t N, std::size_t R>
+void few_weigh_from(const float* tile, std::size_t rows, const float* values, std::size_t stride,
+                    std::size_t size, std::size_t lanes, const float* factor, float* out,
+                    std::size_t out_stride, std::size_t e) {
+  for (; e + N * width <= size; e += N * width)
+    few_weigh_block<Of, N, R>(tile, rows, values + e, stride, width, lanes, factor, out + e,
+                              out_stride, e == 0);
+  if constexpr (N > 1) {
+    few_weigh_from<Of, N / 2, R>(tile, rows, values, stride, size, lanes, factor, out, out_stride,
+                                 e);
+  } else if (e < size) {
+    few_weigh_block<Of, 1, R>(tile, rows, values + e, stride, size - e, lanes, factor, out + e,
+                              out_stride, e == 0);
+  }
+}
+
 template <typename Of, std::size_t R>
 void few_weigh_of(const float* tile, std::size_t rows, const float* values, std::size_t stride,
                   std::size_t size, std::size_t lanes, const float* factor, float* out,
                   std::size_t out_stride) {
   constexpr std::size_t fits = few_sums / R;
   constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
-  std::size_t e = 0;
-  for (; e + at_once * width <= size; e += at_once * width)
-    few_weigh_block<Of, at_once, R>(tile, rows, values + e, stride, width, lanes, factor, out + e,
-                                    out_stride, e == 0);
-  for (; e < size; e += width) {
-    const std::size_t part = e + width <= size ? width : size - e;
-    few_weigh_block<Of, 1, R>(tile, rows, values + e, stride, part, lanes, factor, out + e,
-                              out_stride, e == 0);
-  }
+  few_weigh_from<Of, at_once, R>(tile, rows, values, stride, size, lanes, factor, out, out_stride,
+                                 0);
 }
 
 // Calls run<R>() for the `count` of queries there are.

@@ -100,6 +100,7 @@ Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
     call.counts->empty += worker->counts().empty;
     call.counts->full += worker->counts().full;
     call.counts->partial += worker->counts().partial;
+    call.counts->scores += worker->counts().scores;
   });
   if (plan.parts > 1) {
     parallel_for(parallel, std::min(workers, plan.tiles.size()), [&](std::size_t) {

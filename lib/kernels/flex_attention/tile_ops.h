@@ -13,6 +13,8 @@ inline constexpr std::size_t most_lanes = 96;
 inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
+// Rows that are converted at a time for a few queries: what is read and what is computed overlap.
+inline constexpr std::size_t few_rows = 16;
 // Up to so many queries of a tile take the loops for few.
 inline constexpr std::size_t most_few = 8;
 

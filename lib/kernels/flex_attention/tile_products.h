@@ -23,6 +23,7 @@ constexpr std::size_t rows_at_once = 4;
 constexpr std::size_t vectors_at_once = 3;
 
 struct Products {
+  static constexpr bool in_place = true;  // K and V are read where the caller has them
   static Vf add(Vf sum, float a, Vf b) { return sum + a * b; }
   static Vf add(Vf sum, Vf a, Vf b) { return sum + a * b; }
   static Vf stored(Vf score) { return score; }

@@ -118,7 +118,7 @@ class TileRunner {
   const TileCode* started_ = nullptr;  // whose lane values are in their slots
   Box box_;
   std::size_t lanes_ = 0;
-  std::size_t chunk_rows_ = 8;
+  std::size_t chunk_rows_ = 16;
   std::array<std::vector<std::byte>, 4> arenas_;
   int out_of_range_ = 0;
 };

@@ -1,11 +1,7 @@
 #include "flex_attention/tile_worker.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <limits>
-
-#include "flex_attention/half.h"
 
 namespace onnxpack::kernels::flex {
 namespace {
@@ -59,12 +55,6 @@ std::size_t Worker::row_number(const QueryTile& tile, std::int64_t lane) const {
   return size(first_head * a_.q_length + tile.row + lane);
 }
 
-float Worker::root() const {
-  const double exact = std::sqrt(static_cast<double>(call_.scale));
-  return static_cast<float>(
-      round_to(call_.spec.element, {static_cast<double>(static_cast<float>(exact)), 0}).f);
-}
-
 Worker::State Worker::state() {
   if (few_ > 0) return {few_, out_stride_, 1, maximum_.data(), sum_.data(), out_.data()};
   return {lanes_, 1, lanes_, maximum_.data(), sum_.data(), out_.data()};
@@ -79,6 +69,8 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
+  // Lanes without a query are computed with, but never written.
+  if (few_ > 0) std::fill_n(tile_.data(), most_rows * lanes_, 0.0F);
   start_programs(tile);
 }
 
@@ -98,70 +90,12 @@ void Worker::start_programs(const QueryTile& tile) {
   if (prob_) prob_->start(tile.batch, qs, hs, lanes_);
 }
 
-// queries[e][lane], times the scale for f32, else times its root rounded to the type as the body
-// does. Lanes without a query repeat the last one.
-void Worker::load_queries(const QueryTile& tile) {
-  const std::size_t e_size = size(a_.qk_size);
-  const std::size_t count = size(tile.count);
-  const auto* from =
-      static_cast<const std::byte*>(a_.q) + row_number(tile, 0) * e_size * element_bytes_;
-  if (few_ > 0) return load_few_queries(from, count);
-  float* to = queries_.data();
-  std::size_t deep = e_size;
-  if (call_.spec.element == Type::f32) {
-    ops_.transpose(reinterpret_cast<const float*>(from), count, e_size, e_size, call_.scale, to,
-                   lanes_);
-  } else if (pairs_ != nullptr) {
-    pairs_->scale(from, count, e_size, root(), rows_.data(), pair_stride_);
-    deep = (e_size + 1) / 2;
-    ops_.transpose(rows_.data(), count, deep, pair_stride_, 1.0F, to, lanes_);
-  } else {
-    ops_.widen(from, call_.spec.element, count * e_size, root(), rows_.data());
-    ops_.transpose(rows_.data(), count, e_size, e_size, 1.0F, to, lanes_);
-  }
-  for (std::size_t e = 0; count < lanes_ && e < deep; ++e) {
-    for (std::size_t lane = count; lane < lanes_; ++lane)
-      std::memcpy(to + e * lanes_ + lane, to + e * lanes_ + count - 1, sizeof *to);
-  }
-}
-
-void Worker::load_few_queries(const std::byte* from, std::size_t count) {
-  const std::size_t e_size = size(a_.qk_size);
-  float* to = queries_.data();
-  if (pairs_ != nullptr) return pairs_->scale(from, count, e_size, root(), to, pair_stride_);
-  std::fill_n(to, few_stride_ * count, 0.0F);
-  for (std::size_t row = 0; row < count; ++row) {
-    if (call_.spec.element == Type::f32) {
-      const float* at = reinterpret_cast<const float*>(from) + row * e_size;
-      for (std::size_t e = 0; e < e_size; ++e) to[row * few_stride_ + e] = at[e] * call_.scale;
-    } else {
-      ops_.widen(from + row * e_size * element_bytes_, call_.spec.element, e_size, root(),
-                 to + row * few_stride_);
-    }
-  }
-}
-
 Ahead Worker::bytes(const void* base, std::int64_t row_size, std::int64_t first,
                     std::int64_t last) const {
   const auto* at = static_cast<const char*>(base);
   const std::size_t row_bytes = size(row_size) * element_bytes_;
   const std::size_t row = size(kv_ * a_.kv_length);
   return {at + (row + size(first)) * row_bytes, at + (row + size(last)) * row_bytes};
-}
-
-// Queries, and the first keys where they are another head's, which nothing else would see coming.
-void Worker::fetch_next(const QueryTile& tile, const QueryTile* next) const {
-  if (next == nullptr || few_ > 0) return;
-  auto fetch = [](const char* at, std::size_t count) {
-    for (std::size_t byte = 0; byte < count; byte += 64) __builtin_prefetch(at + byte, 0, 2);
-  };
-  const std::size_t row_bytes = size(a_.qk_size) * element_bytes_;
-  fetch(static_cast<const char*>(a_.q) + row_number(*next, 0) * row_bytes,
-        size(next->count) * row_bytes);
-  if (next->kv_head == tile.kv_head && next->batch == tile.batch) return;
-  const std::int64_t kv = (a_.kv_batch == 1 ? 0 : next->batch) * a_.kv_heads + next->kv_head;
-  fetch(static_cast<const char*>(a_.k) + size(kv * a_.kv_length) * row_bytes,
-        std::min(most_rows, size(a_.kv_length)) * row_bytes);
 }
 
 void Worker::attend(std::int64_t first_key, std::int64_t last_key) {
@@ -182,38 +116,6 @@ void Worker::attend(std::int64_t first_key, std::int64_t last_key) {
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(factor_.data(), lanes_, 1.0F);
   walk(first_key, last_key, Pass::values);
-}
-
-void Worker::write(const QueryTile& tile) {
-  const auto count = size(tile.count);
-  const std::size_t v_size = size(a_.v_size);
-  alignas(64) std::array<float, most_lanes> divisor{};
-  divisor.fill(1.0F);
-  for (std::size_t lane = 0; lane < count && !final_; ++lane) {
-    const float sum = sum_.data()[lane];
-    divisor[lane] = sum;
-    const bool masked = maximum_.data()[lane] == minus_infinity && sum == 0;
-    if (!masked) continue;
-    // No key, or none that is not masked: NaN by the operator's body, which has no row to divide
-    // where S is 0.
-    const bool zeros = a_.kv_length == 0 || call_.spec.zero_masked_rows;
-    divisor[lane] = zeros ? 1.0F : std::numeric_limits<float>::quiet_NaN();
-  }
-  const std::size_t base = row_number(tile, 0) * v_size;
-  const bool wide = call_.spec.element == Type::f32;
-  float* rows = wide ? static_cast<float*>(a_.y) + base : rows_.data();
-  if (few_ > 0) {
-    for (std::size_t i = 0; i < count * v_size; ++i)
-      rows[i] = out_.data()[i / v_size * out_stride_ + i % v_size] / divisor[i / v_size];
-  } else {
-    ops_.divide(out_.data(), v_size, lanes_, divisor.data());
-    ops_.transpose(out_.data(), v_size, count, lanes_, 1.0F, rows, v_size);
-  }
-  if (wide) return;
-  const bool half = call_.spec.element == Type::f16;
-  auto* y = static_cast<std::uint16_t*>(a_.y) + base;
-  for (std::size_t i = 0; i < count * v_size; ++i)
-    y[i] = half ? float_to_half(rows[i]) : float_to_bfloat(rows[i]);
 }
 
 // Halves a range of keys until it is empty, needs no program, or is one tile.
@@ -299,6 +201,7 @@ void Worker::visit(std::int64_t first, std::size_t rows, TileClass what, Pass pa
   score(first, what);
   for (const Panel& panel : std::span(panels_).first(panel_count_)) {
     if (panel.begin >= panel.end) continue;
+    counts_.scores += (panel.end - panel.begin) * panel.count;
     float* tile = tile_.data() + panel.begin * lanes_ + panel.lane;
     float* maximum = maximum_.data() + panel.lane;
     float* sum = sum_.data() + panel.lane;
@@ -329,30 +232,6 @@ void Worker::clear_unseen() {
   }
 }
 
-Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
-  const std::size_t e_size = size(a_.qk_size);
-  const char* from = bytes(a_.k, a_.qk_size, first, first).at;
-  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), e_size};
-  if (pairs_ != nullptr) {
-    pairs_->scale(from, rows, e_size, root(), keys_.data(), pair_stride_);
-    return {keys_.data(), pair_stride_};
-  }
-  ops_.widen(from, call_.spec.element, rows * e_size, root(), keys_.data());
-  return {keys_.data(), e_size};
-}
-
-Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
-  const std::size_t v_size = size(a_.v_size);
-  const char* from = bytes(a_.v, a_.v_size, first, first).at;
-  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), v_size};
-  if (pairs_ != nullptr) {
-    pairs_->interleave(from, rows, v_size, values_.data());
-  } else {
-    ops_.widen(from, call_.spec.element, rows * v_size, 1.0F, values_.data());
-  }
-  return {values_.data(), v_size};
-}
-
 void Worker::round_scores(std::size_t rows) {
   if (call_.spec.element == Type::f32 || pairs_ != nullptr) return;
   VmCall call;
@@ -373,32 +252,70 @@ void Worker::score(std::int64_t first, TileClass what) {
   }
   const auto begin = first + static_cast<std::int64_t>(begin_);
   const auto end = first + static_cast<std::int64_t>(end_);
-  const Rows keys = keys_of(begin, rows);
-  const ProductOps& products = pairs_ != nullptr ? pairs_->products : ops_.products;
-  const std::size_t deep = pairs_ != nullptr ? (size(a_.qk_size) + 1) / 2 : size(a_.qk_size);
   if (few_ > 0) {
-    std::fill_n(tile, rows * lanes_, 0.0F);
-    products.few_scores(queries_.data(), few_stride_, few_, keys.data, keys.stride, rows, deep,
-                        lanes_, tile);
+    score_few(begin, rows);
   } else {
-    Ahead ahead = bytes(a_.v, a_.v_size, begin, end);
-    for (const Panel& panel : std::span(panels_).first(panel_count_)) {
-      if (panel.begin >= panel.end) continue;
-      const std::size_t skipped = panel.begin - begin_;
-      products.scores(queries_.data() + panel.lane, keys.data + skipped * keys.stride, keys.stride,
-                      panel.end - panel.begin, deep, lanes_, panel.count,
-                      tile + skipped * lanes_ + panel.lane, ahead);
-    }
+    score_panels(begin, end);
   }
   if (what == TileClass::partial) clear_unseen();
   round_scores(rows);
   if (what == TileClass::partial) score_->apply(tile, begin, rows);
 }
 
+const ProductOps& Worker::products() const {
+  return pairs_ != nullptr ? pairs_->products : ops_.products;
+}
+// The numbers of a query, or pairs of them.
+std::size_t Worker::depth() const {
+  return pairs_ != nullptr ? pair_stride_ : size(a_.qk_size);
+}
+
+void Worker::score_panels(std::int64_t begin, std::int64_t end) {
+  const Rows keys = keys_of(begin, size(end - begin));
+  Ahead ahead = bytes(a_.v, a_.v_size, begin, end);
+  for (const Panel& panel : std::span(panels_).first(panel_count_)) {
+    if (panel.begin >= panel.end) continue;
+    products().scores(queries_.data() + panel.lane,
+                      keys.data + (panel.begin - begin_) * keys.stride, keys.stride,
+                      panel.end - panel.begin, depth(), lanes_, panel.count,
+                      tile_.data() + panel.begin * lanes_ + panel.lane, ahead);
+  }
+}
+
+void Worker::score_few(std::int64_t begin, std::size_t rows) {
+  float* tile = tile_.data() + begin_ * lanes_;
+  const std::size_t step = element_bytes_ == 4 ? rows : few_rows;
+  for (std::size_t row = 0; row < rows; row += step) {
+    const std::size_t count = std::min(step, rows - row);
+    const Rows keys = keys_of(begin + static_cast<std::int64_t>(row), count);
+    products().few_scores(queries_.data(), few_stride_, few_, keys.data, keys.stride, count,
+                          depth(), lanes_, tile + row * lanes_);
+  }
+}
+
+void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
+  const float* tile = tile_.data() + begin_ * lanes_;
+  if (pairs_ != nullptr) {
+    pairs_->pack(tile, rows, lanes_, lanes_, packed_.data());
+    tile = packed_.data();
+  }
+  const std::size_t step = element_bytes_ == 4 ? rows : few_rows;
+  for (std::size_t row = 0; row < rows; row += step) {
+    const std::size_t count = std::min(step, rows - row);
+    const Rows values = values_of(begin + static_cast<std::int64_t>(row), count);
+    const std::size_t of_tile = pairs_ != nullptr ? row / 2 : row;
+    products().few_weigh(tile + of_tile * lanes_, pairs_ != nullptr ? (count + 1) / 2 : count,
+                         values.data, values.stride, size(a_.v_size), few_, lanes_, factor_.data(),
+                         out_.data(), out_stride_);
+    // What was there before is shrunk once.
+    std::fill_n(factor_.data(), few_, 1.0F);
+  }
+}
+
 void Worker::weigh(std::int64_t first) {
   const auto begin = first + static_cast<std::int64_t>(begin_);
+  if (few_ > 0) return weigh_few(begin, end_ - begin_);
   const Rows values = values_of(begin, end_ - begin_);
-  const ProductOps& products = pairs_ != nullptr ? pairs_->products : ops_.products;
   const auto next = first + static_cast<std::int64_t>(most_rows);
   Ahead ahead;
   if (next < last_key_)
@@ -415,14 +332,9 @@ void Worker::weigh(std::int64_t first) {
       rows = (rows + 1) / 2;
       skipped /= 2;
     }
-    const float* from = values.data + skipped * values.stride;
-    if (few_ > 0) {
-      products.few_weigh(tile, rows, from, values.stride, size(a_.v_size), few_, lanes_,
-                         factor_.data(), out_.data(), out_stride_);
-    } else {
-      products.weigh(tile, rows, from, values.stride, size(a_.v_size), lanes_, panel.count,
-                     factor_.data() + panel.lane, out_.data() + panel.lane, ahead);
-    }
+    products().weigh(tile, rows, values.data + skipped * values.stride, values.stride,
+                     size(a_.v_size), lanes_, panel.count, factor_.data() + panel.lane,
+                     out_.data() + panel.lane, ahead);
   }
 }
 

@@ -74,7 +74,12 @@ class Worker {
   bool trim(std::int64_t first, std::size_t rows);
   Panel trimmed(std::size_t lane, std::int64_t first, std::size_t rows);
   void score(std::int64_t first, TileClass what);
+  void score_panels(std::int64_t begin, std::int64_t end);
+  void score_few(std::int64_t begin, std::size_t rows);
   void weigh(std::int64_t first);
+  void weigh_few(std::int64_t begin, std::size_t rows);
+  const ProductOps& products() const;
+  std::size_t depth() const;
   Rows keys_of(std::int64_t first, std::size_t rows);
   Rows values_of(std::int64_t first, std::size_t rows);
   void round_scores(std::size_t rows);

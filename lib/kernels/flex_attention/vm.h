@@ -44,6 +44,7 @@ enum class VmExtra : std::uint8_t {
   check_index,  // i64: negative counts from the end; beyond the size sets out_of_range and gives 0
   round_f16,    // f32 to the nearest f16, as f32
   round_bf16,
+  scaled,  // exp, tanh, sigmoid on f32: c * f(b * a), b and c the same everywhere
 };
 
 struct VmKey {

@@ -122,6 +122,18 @@ void vectors(const VmCall& call) {
   }
 }
 
+template <Vf (*function)(Vf)>
+void scaled(const VmCall& call) {
+  const Vf before = splat(*static_cast<const float*>(call.b.data));
+  const Vf after = splat(*static_cast<const float*>(call.c.data));
+  for (std::size_t row = 0; row < call.rows; ++row) {
+    float* to = result_row<float>(call, row);
+    const float* a = row_of<float>(call.a, row);
+    for (std::size_t i = 0; i < call.lanes; i += width)
+      store(to + i, after * function(before * load(a + i)));
+  }
+}
+
 template <typename T, typename Index>
 void gather(const VmCall& call) {
   const T* table = static_cast<const T*>(call.table);
@@ -555,8 +567,23 @@ VmFunction copy_function(Storage storage) {
   return nullptr;
 }
 
+VmFunction scaled_function(Op op) {
+  switch (op) {
+    case Op::exponential:
+      return scaled<exponential>;
+    case Op::hyperbolic_tangent:
+      return scaled<hyperbolic_tangent>;
+    case Op::sigmoid:
+      return scaled<sigmoid>;
+    default:
+      return nullptr;
+  }
+}
+
 VmFunction vm_function(const VmKey& key) {
   switch (key.extra) {
+    case VmExtra::scaled:
+      return scaled_function(key.op);
     case VmExtra::copy:
       return copy_function(key.to);
     case VmExtra::check_index:

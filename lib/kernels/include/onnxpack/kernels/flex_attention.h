@@ -66,6 +66,7 @@ struct TileCounts {
   std::size_t empty = 0;    // whole ranges of keys count as one tile
   std::size_t full = 0;     // the program changes nothing
   std::size_t partial = 0;  // the program runs
+  std::size_t scores = 0;   // that were computed, those of lanes that only fill up included
 };
 
 class FlexAttention {

@@ -1,0 +1,142 @@
+// How a worker's operands and results lie: Q, K and V into the form that the loops want, and Y
+// back.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "flex_attention/half.h"
+#include "flex_attention/tile_worker.h"
+
+namespace onnxpack::kernels::flex {
+namespace {
+
+constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
+
+std::size_t size(std::int64_t value) {
+  return static_cast<std::size_t>(value);
+}
+
+}  // namespace
+
+float Worker::root() const {
+  const double exact = std::sqrt(static_cast<double>(call_.scale));
+  return static_cast<float>(
+      round_to(call_.spec.element, {static_cast<double>(static_cast<float>(exact)), 0}).f);
+}
+
+// queries[e][lane], times the scale for f32, else times its root rounded to the type as the body
+// does. Lanes without a query repeat the last one.
+void Worker::load_queries(const QueryTile& tile) {
+  const std::size_t e_size = size(a_.qk_size);
+  const std::size_t count = size(tile.count);
+  const auto* from =
+      static_cast<const std::byte*>(a_.q) + row_number(tile, 0) * e_size * element_bytes_;
+  if (few_ > 0) return load_few_queries(from, count);
+  float* to = queries_.data();
+  std::size_t deep = e_size;
+  if (call_.spec.element == Type::f32) {
+    ops_.transpose(reinterpret_cast<const float*>(from), count, e_size, e_size, call_.scale, to,
+                   lanes_);
+  } else if (pairs_ != nullptr) {
+    pairs_->scale(from, count, e_size, root(), rows_.data(), pair_stride_);
+    deep = pair_stride_;
+    ops_.transpose(rows_.data(), count, deep, pair_stride_, 1.0F, to, lanes_);
+  } else {
+    ops_.widen(from, call_.spec.element, count * e_size, root(), rows_.data());
+    ops_.transpose(rows_.data(), count, e_size, e_size, 1.0F, to, lanes_);
+  }
+  for (std::size_t e = 0; count < lanes_ && e < deep; ++e) {
+    for (std::size_t lane = count; lane < lanes_; ++lane)
+      std::memcpy(to + e * lanes_ + lane, to + e * lanes_ + count - 1, sizeof *to);
+  }
+}
+
+void Worker::load_few_queries(const std::byte* from, std::size_t count) {
+  const std::size_t e_size = size(a_.qk_size);
+  float* to = queries_.data();
+  if (pairs_ != nullptr) return pairs_->scale(from, count, e_size, root(), to, pair_stride_);
+  std::fill_n(to, few_stride_ * count, 0.0F);
+  for (std::size_t row = 0; row < count; ++row) {
+    if (call_.spec.element == Type::f32) {
+      const float* at = reinterpret_cast<const float*>(from) + row * e_size;
+      for (std::size_t e = 0; e < e_size; ++e) to[row * few_stride_ + e] = at[e] * call_.scale;
+    } else {
+      ops_.widen(from + row * e_size * element_bytes_, call_.spec.element, e_size, root(),
+                 to + row * few_stride_);
+    }
+  }
+}
+
+Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
+  const std::size_t e_size = size(a_.qk_size);
+  const char* from = bytes(a_.k, a_.qk_size, first, first).at;
+  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), e_size};
+  if (pairs_ != nullptr) {
+    pairs_->scale(from, rows, e_size, root(), keys_.data(), pair_stride_);
+    return {keys_.data(), pair_stride_};
+  }
+  ops_.widen(from, call_.spec.element, rows * e_size, root(), keys_.data());
+  return {keys_.data(), e_size};
+}
+
+Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
+  const std::size_t v_size = size(a_.v_size);
+  const char* from = bytes(a_.v, a_.v_size, first, first).at;
+  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), v_size};
+  if (pairs_ != nullptr) {
+    pairs_->interleave(from, rows, v_size, values_.data());
+  } else {
+    ops_.widen(from, call_.spec.element, rows * v_size, 1.0F, values_.data());
+  }
+  return {values_.data(), v_size};
+}
+
+// Queries, and the first keys where they are another head's, which nothing else would see coming.
+void Worker::fetch_next(const QueryTile& tile, const QueryTile* next) const {
+  if (next == nullptr || few_ > 0) return;
+  auto fetch = [](const char* at, std::size_t count) {
+    for (std::size_t byte = 0; byte < count; byte += 64) __builtin_prefetch(at + byte, 0, 2);
+  };
+  const std::size_t row_bytes = size(a_.qk_size) * element_bytes_;
+  fetch(static_cast<const char*>(a_.q) + row_number(*next, 0) * row_bytes,
+        size(next->count) * row_bytes);
+  if (next->kv_head == tile.kv_head && next->batch == tile.batch) return;
+  const std::int64_t kv = (a_.kv_batch == 1 ? 0 : next->batch) * a_.kv_heads + next->kv_head;
+  fetch(static_cast<const char*>(a_.k) + size(kv * a_.kv_length) * row_bytes,
+        std::min(most_rows, size(a_.kv_length)) * row_bytes);
+}
+
+void Worker::write(const QueryTile& tile) {
+  const auto count = size(tile.count);
+  const std::size_t v_size = size(a_.v_size);
+  alignas(64) std::array<float, most_lanes> divisor{};
+  divisor.fill(1.0F);
+  for (std::size_t lane = 0; lane < count && !final_; ++lane) {
+    const float sum = sum_.data()[lane];
+    divisor[lane] = sum;
+    const bool masked = maximum_.data()[lane] == minus_infinity && sum == 0;
+    if (!masked) continue;
+    // No key, or none that is not masked: NaN by the operator's body, which has no row to divide
+    // where S is 0.
+    const bool zeros = a_.kv_length == 0 || call_.spec.zero_masked_rows;
+    divisor[lane] = zeros ? 1.0F : std::numeric_limits<float>::quiet_NaN();
+  }
+  const std::size_t base = row_number(tile, 0) * v_size;
+  const bool wide = call_.spec.element == Type::f32;
+  float* rows = wide ? static_cast<float*>(a_.y) + base : rows_.data();
+  if (few_ > 0) {
+    for (std::size_t i = 0; i < count * v_size; ++i)
+      rows[i] = out_.data()[i / v_size * out_stride_ + i % v_size] / divisor[i / v_size];
+  } else {
+    ops_.divide(out_.data(), v_size, lanes_, divisor.data());
+    ops_.transpose(out_.data(), v_size, count, lanes_, 1.0F, rows, v_size);
+  }
+  if (wide) return;
+  const bool half = call_.spec.element == Type::f16;
+  auto* y = static_cast<std::uint16_t*>(a_.y) + base;
+  for (std::size_t i = 0; i < count * v_size; ++i)
+    y[i] = half ? float_to_half(rows[i]) : float_to_bfloat(rows[i]);
+}
+
+}  // namespace onnxpack::kernels::flex

@@ -1,0 +1,263 @@
+// FlexAttention's kernels alone, without ONNX Runtime.
+// usage: bench_flex_attention types|decode [threads] [rounds]
+//
+// types: bf16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
+// bytes of K and V by time against the speed of reading the same memory in the same rounds: the
+// best of plain 64-byte loads and of such with prefetch 2 to 16 KiB ahead, each thread its own
+// share.
+//
+// In every round each contender runs once, so that a machine that slows down slows all; medians are
+// compared, with the 10th and 90th percentile beside them. On one thread time is the thread's own
+// CPU time, which other programs do not stretch; on several it is wall time.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/mman.h>
+#include <time.h>
+
+#include "flex_attention/half.h"
+#include "onnxpack/kernels/flex_attention.h"
+
+namespace {
+
+using namespace onnxpack::kernels;
+using namespace onnxpack::kernels::flex;
+
+class Threads final : public Parallel {
+ public:
+  explicit Threads(std::size_t width) : width_(width) {}
+  std::size_t width() const override { return width_; }
+  void run(std::size_t count, void (*task)(void*, std::size_t), void* state) override {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < count; ++i) others.emplace_back(task, state, i);
+    if (count > 0) task(state, 0);
+  }
+
+ private:
+  std::size_t width_;
+};
+
+double now(bool cpu_time) {
+  timespec t{};
+  clock_gettime(cpu_time ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+struct Memory {
+  explicit Memory(std::size_t count) : bytes((count + huge - 1) / huge * huge) {
+    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) std::abort();
+    madvise(p, bytes, MADV_HUGEPAGE);
+    data = static_cast<char*>(p);
+  }
+  Memory(const Memory&) = delete;
+  ~Memory() { munmap(data, bytes); }
+  static constexpr std::size_t huge = std::size_t{2} << 20;
+  std::size_t bytes;
+  char* data;
+};
+
+struct Contender {
+  std::string name;
+  double work;  // operations or bytes
+  std::function<void()> run;
+  std::vector<double> times = {};
+
+  double percentile(double p) {
+    std::ranges::sort(times);
+    return times[static_cast<std::size_t>(p * static_cast<double>(times.size() - 1) + 0.5)];
+  }
+  double rate() { return work / percentile(0.5) / 1e9; }
+};
+
+void race(std::vector<Contender>& all, int rounds, bool cpu_time) {
+  for (Contender& one : all) one.run();
+  for (int round = 0; round < rounds; ++round) {
+    for (Contender& one : all) {
+      const double began = now(cpu_time);
+      one.run();
+      one.times.push_back(now(cpu_time) - began);
+    }
+  }
+}
+
+// Q, K, V and Y of one call, of normally distributed numbers.
+class Problem {
+ public:
+  Problem(Type type, bool causal, std::int64_t heads, std::int64_t kv_heads, std::int64_t length,
+          std::int64_t keys, std::int64_t size) {
+    Spec spec;
+    spec.element = type;
+    Builder b;
+    if (causal) {
+      const NodeId seen = b.apply(Op::less_equal, {b.index(0), b.index(1)});
+      const NodeId never = b.real(Type::f32, -std::numeric_limits<double>::infinity());
+      spec.score_mod = b.finish(b.apply(Op::select, {seen, b.element(Type::f32), never}));
+    }
+    auto kernel = FlexAttention::create(spec, CpuFeatures::detect());
+    if (!kernel) std::abort();
+    kernel_ = std::make_unique<FlexAttention>(std::move(*kernel));
+    a_ = {.batch = 1,
+          .kv_batch = 1,
+          .q_heads = heads,
+          .kv_heads = kv_heads,
+          .q_length = length,
+          .kv_length = keys,
+          .qk_size = size,
+          .v_size = size,
+          .tables = {}};
+    a_.q = fill(type, heads * length * size);
+    a_.k = fill(type, kv_heads * keys * size);
+    a_.v = fill(type, kv_heads * keys * size);
+    a_.y = fill(type, heads * length * size);
+  }
+
+  void run(Parallel& parallel) {
+    if (!kernel_->run(a_, parallel)) std::abort();
+  }
+  const Arguments& arguments() const { return a_; }
+  std::string kernel() const { return std::string(to_string(kernel_->isa())); }
+  double operations() const {
+    return 4.0 * static_cast<double>(a_.q_heads * a_.q_length * a_.kv_length * a_.qk_size);
+  }
+  std::size_t key_bytes() const { return key_bytes_; }
+
+ private:
+  void* fill(Type type, std::int64_t count) {
+    const std::size_t each = type == Type::f32 ? 4 : 2;
+    memory_.push_back(std::make_unique<Memory>(static_cast<std::size_t>(count) * each));
+    char* to = memory_.back()->data;
+    if (memory_.size() == 2) key_bytes_ = static_cast<std::size_t>(count) * each;
+    std::normal_distribution<float> normal;
+    std::vector<float> some(1 << 14);
+    for (float& value : some) value = normal(random_);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+      const float value = some[(i + i / some.size() * 31) % some.size()];
+      const std::uint16_t half = float_to_bfloat(value);
+      std::memcpy(to + i * each, each == 4 ? static_cast<const void*>(&value) : &half, each);
+    }
+    return to;
+  }
+
+  std::unique_ptr<FlexAttention> kernel_;
+  Arguments a_;
+  std::mt19937 random_{1};
+  std::size_t key_bytes_ = 0;
+  std::vector<std::unique_ptr<Memory>> memory_;
+};
+
+typedef float Line __attribute__((vector_size(64), aligned(4)));
+
+volatile float sink;
+
+void read_all(const void* data, std::size_t bytes, std::size_t ahead) {
+  const char* at = static_cast<const char*>(data);
+  Line sums[8] = {};
+  for (std::size_t i = 0; i + 512 <= bytes; i += 512) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      if (ahead > 0) __builtin_prefetch(at + i + j * 64 + ahead);
+      sums[j] += *reinterpret_cast<const Line*>(at + i + j * 64);
+    }
+  }
+  float all = 0;
+  for (const Line& sum : sums) all += sum[0];
+  sink = all;
+}
+
+void types(std::size_t threads, int rounds) {
+  Threads parallel(threads);
+  for (std::int64_t size : {64, 128}) {
+    for (std::int64_t length : {512, 2048, 8192}) {
+      std::vector<std::unique_ptr<Problem>> problems;
+      std::vector<Contender> all;
+      const std::int64_t kv_heads = size == 64 ? 8 : 2;
+      for (bool causal : {false, true}) {
+        for (Type type : {Type::f32, Type::bf16}) {
+          problems.push_back(
+              std::make_unique<Problem>(type, causal, 8, kv_heads, length, length, size));
+          Problem& p = *problems.back();
+          all.push_back({std::string(causal ? "causal " : "dense ") + std::string(to_string(type)),
+                         p.operations(), [&p, &parallel] { p.run(parallel); }});
+        }
+      }
+      race(all, length > 4096 ? std::max(3, rounds / 4) : rounds, threads == 1);
+      std::printf(
+          "D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), bf16 to f32\n",
+          static_cast<int>(size), static_cast<int>(length), problems[0]->kernel().c_str());
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        std::printf("  %-12s %7.0f  %.2f to %.2f", all[i].name.c_str(), all[i].rate(),
+                    1e3 * all[i].percentile(0.1), 1e3 * all[i].percentile(0.9));
+        if (i % 2 == 1) std::printf("  %.2f", all[i].rate() / all[i - 1].rate());
+        std::printf("\n");
+      }
+    }
+  }
+}
+
+void decode(std::size_t threads, int rounds) {
+  Threads parallel(threads);
+  struct Row {
+    std::int64_t queries, heads, kv_heads, size;
+  };
+  for (Type type : {Type::f32, Type::bf16}) {
+    for (const Row& row :
+         {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
+          Row{8, 8, 8, 128}, Row{2, 32, 8, 128}, Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {
+      const std::int64_t bytes = 128 << 20;
+      const std::int64_t keys = bytes / (row.kv_heads * row.size * (type == Type::f32 ? 4 : 2));
+      Problem p(type, false, row.heads, row.kv_heads, row.queries, keys, row.size);
+      const double work = 2.0 * static_cast<double>(p.key_bytes());
+      std::vector<Contender> all;
+      all.push_back({"decode", work, [&] { p.run(parallel); }});
+      for (std::size_t ahead : {0, 2048, 4096, 8192, 16384}) {
+        all.push_back({"read", work, [&p, &parallel, threads, ahead] {
+                         parallel_for(parallel, threads, [&](std::size_t i) {
+                           const std::size_t share = p.key_bytes() / threads;
+                           for (const void* from : {p.arguments().k, p.arguments().v})
+                             read_all(static_cast<const char*>(from) + i * share, share, ahead);
+                         });
+                       }});
+      }
+      race(all, rounds, threads == 1);
+      double best = 0;
+      for (std::size_t i = 1; i < all.size(); ++i) best = std::max(best, all[i].rate());
+      std::printf(
+          "%-4s L %d, heads %2d/%-2d, D %3d, S %6d: %5.1f GB/s, read %5.1f GB/s, %.2f; ms %.2f to "
+          "%.2f\n",
+          std::string(to_string(type)).c_str(), static_cast<int>(row.queries),
+          static_cast<int>(row.heads), static_cast<int>(row.kv_heads), static_cast<int>(row.size),
+          static_cast<int>(keys), all[0].rate(), best, all[0].rate() / best,
+          1e3 * all[0].percentile(0.1), 1e3 * all[0].percentile(0.9));
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  const std::size_t threads = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1;
+  const int rounds = argc > 3 ? std::atoi(argv[3]) : 11;
+  if (what == "types") {
+    types(threads, rounds);
+  } else if (what == "decode") {
+    decode(threads, rounds);
+  } else {
+    std::fprintf(stderr, "usage: bench_flex_attention types|decode [threads] [rounds]\n");
+    return 2;
+  }
+  return 0;
+}
