@@ -1,13 +1,17 @@
 """FlexAttention against ONNX Runtime's own matrix product and its peers, in one process, in turns.
 
-usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N]
+usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N] [--append-path FOLDER]...
 
 Every round runs each contender once, so that a machine that slows down slows all of them; of each the median over rounds is compared with the
 median of SGEMM (MatMul of 2048 x 2048 by ONNX Runtime). On one thread time is the thread's own CPU time, which other programs do not stretch;
 on several it is wall time. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
+
+Where PyTorch is importable (--append-path FOLDER makes a folder of packages visible behind this Python's own), torch.compile(flex_attention)
+with the same modifiers is a contender too; at the end is the geometric mean of our speed over its over all rows with a modifier.
 """
 
 import argparse
+import math
 import os
 import pathlib
 import platform
@@ -81,14 +85,17 @@ def gemm():
 
 class Contender:
     def __init__(self, name, model, feeds, operations, threads, ops=True):
-        self.name, self.feeds, self.operations, self.times = name, feeds, operations, []
+        session = harness.session(model, threads, ops)
+        self.prepare(name, lambda: session.run(None, feeds), operations, threads)
+
+    def prepare(self, name, run, operations, threads):
+        self.name, self.run, self.operations, self.times = name, run, operations, []
         self.clock = time.thread_time if threads == 1 else time.perf_counter
-        self.session = harness.session(model, threads, ops)
-        self.session.run(None, feeds)
+        self.output = self.run()
 
     def once(self):
         began = self.clock()
-        self.session.run(None, self.feeds)
+        self.run()
         self.times.append(self.clock() - began)
 
     def rate(self):
@@ -99,7 +106,43 @@ class Contender:
         return f"{1e3 * low:.1f} to {1e3 * high:.1f}"
 
 
-def contenders(length, size, threads, rng):
+class TorchContender(Contender):
+    """torch.compile(flex_attention): masks as block masks, which it skips by, other modifiers as score_mod."""
+
+    def __init__(self, torch, name, feeds, operations, threads):
+        from torch.nn.attention import flex_attention as flex_torch
+
+        q, k, v = (torch.from_numpy(feeds[n]) for n in "QKV")
+        masks = {"causal": lambda b, h, i, j: j <= i, "window 256": lambda b, h, i, j: (j <= i) & (i - j < 256)}
+        scores = {"soft-cap": lambda x, b, h, i, j: 20 * torch.tanh(x / 20), "relative bias": lambda x, b, h, i, j: x + (j - i) * 0.01}
+        options = {"enable_gqa": q.shape[1] != k.shape[1]}
+        if name in masks:
+            options["block_mask"] = flex_torch.create_block_mask(masks[name], None, None, q.shape[2], k.shape[2], device="cpu")
+        if name in scores:
+            options["score_mod"] = scores[name]
+        call = torch.compile(flex_torch.flex_attention, dynamic=False)
+
+        def run():
+            with torch.no_grad():
+                return call(q, k, v, **options)
+
+        self.prepare(f"{name}, torch.compile", run, operations, threads)
+
+
+def find_torch(threads):
+    try:
+        import torch
+    except ImportError:
+        print("torch.compile(flex_attention) is left out: this Python has no torch")
+        return None
+    torch.set_num_threads(threads)
+    # Beyond the limit it falls back to eager, ten times slower, with a log line only.
+    torch._dynamo.config.recompile_limit = 256
+    print(f"torch {torch.__version__}")
+    return torch
+
+
+def contenders(length, size, threads, rng, torch):
     heads, kv_heads = (8, 8) if size == 64 else (8, 2)
     tensor = lambda h: rng.standard_normal((1, h, length, size)).astype(np.float32)  # noqa: E731
     feeds = {"Q": tensor(heads), "K": tensor(kv_heads), "V": tensor(kv_heads)}
@@ -107,7 +150,12 @@ def contenders(length, size, threads, rng):
     flat = lambda x: np.ascontiguousarray(x.transpose(0, 2, 1, 3).reshape(1, length, -1))  # noqa: E731
     for name, modifier in MODIFIERS.items():
         model = flex(modifier, heads, kv_heads, length, size)
-        yield Contender(f"{name}", lower(model), feeds, operations, threads)
+        ours = Contender(f"{name}", lower(model), feeds, operations, threads)
+        yield ours
+        if torch is not None:
+            theirs = TorchContender(torch, name, feeds, operations, threads)
+            assert np.abs(theirs.output.numpy() - ours.output[0]).max() < 1e-4, f"torch disagrees on {name}"
+            yield theirs
         # The expansion holds all scores in memory, several times over.
         if heads * length * length * 4 < 2**30 and name in ("dense", "causal", "soft-cap"):
             yield Contender(f"{name}, expanded by ORT", inlined(model), feeds, operations, threads, ops=False)
@@ -125,22 +173,31 @@ def main():
     parser.add_argument("--head-size", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--append-path", action="append", default=[])
     options = parser.parse_args()
+    sys.path += options.append_path
     rng = np.random.default_rng(1)
     commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     print(f"{cpu}, {os.cpu_count()} cores; onnxruntime {harness.ort.__version__}; commit {commit}; {options.threads} thread(s), {options.rounds} rounds")
+    torch = find_torch(options.threads)
+    over_torch = []
     square = {"A": rng.standard_normal((2048, 2048)).astype(np.float32), "B": rng.standard_normal((2048, 2048)).astype(np.float32)}
     for size in options.head_size or [64, 128]:
         for length in options.length or [512, 2048]:
             base = Contender("SGEMM", gemm(), square, 2 * 2048**3, options.threads, ops=False)
-            rows = [base, *contenders(length, size, options.threads, rng)]
+            rows = [base, *contenders(length, size, options.threads, rng, torch)]
             for _ in range(options.rounds):
                 for row in rows:
                     row.once()
             print(f"\nD {size}, L = S = {length}: GFLOP/s dense-equivalent, ratio to SGEMM, ms (10th to 90th percentile)")
             for row in rows:
-                print(f"  {row.name:34} {row.rate():7.0f} {row.rate() / base.rate():6.2f}  {row.spread()}")
+                print(f"  {row.name:34} {row.rate():7.0f} {row.rate() / base.rate():6.2f}  {row.spread()}", flush=True)
+            rates = {row.name: row.rate() for row in rows}
+            over_torch += [rates[name] / rates[f"{name}, torch.compile"] for name in MODIFIERS if name != "dense" and f"{name}, torch.compile" in rates]
+    if over_torch:
+        mean = math.exp(sum(map(math.log, over_torch)) / len(over_torch))
+        print(f"\nrows with a modifier: {mean:.2f} times torch.compile(flex_attention) in the geometric mean of {len(over_torch)}")
 
 
 if __name__ == "__main__":

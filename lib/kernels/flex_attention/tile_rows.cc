@@ -92,9 +92,15 @@ Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
   return {values_.data(), v_size};
 }
 
-// Queries, and the first keys where they are another head's, which nothing else would see coming.
+// The rows that this tile will write; of the next its queries, and the first keys where they are
+// another head's. Nothing else would see them coming.
 void Worker::fetch_next(const QueryTile& tile, const QueryTile* next) const {
-  if (next == nullptr || few_ > 0) return;
+  if (few_ > 0) return;
+  const std::size_t y_bytes = size(a_.v_size) * element_bytes_;
+  const char* y = static_cast<const char*>(a_.y) + row_number(tile, 0) * y_bytes;
+  for (std::size_t byte = 0; byte < size(tile.count) * y_bytes; byte += 64)
+    __builtin_prefetch(y + byte, 1, 2);
+  if (next == nullptr) return;
   auto fetch = [](const char* at, std::size_t count) {
     for (std::size_t byte = 0; byte < count; byte += 64) __builtin_prefetch(at + byte, 0, 2);
   };
