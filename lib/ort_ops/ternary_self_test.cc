@@ -51,12 +51,16 @@ const TernaryKernels& ternary_kernels() {
   static const TernaryKernels found = [] {
     const auto allowed = process_features();
     if (!allowed) return TernaryKernels{kernels::ternary::choose_kernels({}), {}};
-    const std::array<CpuFeatures, 5> attempts = {
-        *allowed, intersect(*allowed, CpuFeatures::only(Isa::avx512_vnni)),
+    // Those of the other architecture are left with nothing, and skipped.
+    const std::array<CpuFeatures, 6> attempts = {
+        *allowed,
+        intersect(*allowed, CpuFeatures::only(Isa::avx512_vnni)),
         intersect(*allowed, CpuFeatures::only(Isa::avx_vnni)),
-        intersect(*allowed, CpuFeatures::only(Isa::avx2)), CpuFeatures()};
+        intersect(*allowed, CpuFeatures::only(Isa::avx2)),
+        intersect(*allowed, CpuFeatures::only(Isa::neon_dot)),
+        intersect(*allowed, CpuFeatures::only(Isa::neon))};
     for (CpuFeatures features : attempts)
-      if (features == CpuFeatures() || passes(features))
+      if (features != CpuFeatures() && passes(features))
         return TernaryKernels{kernels::ternary::choose_kernels(features), features};
     return TernaryKernels{kernels::ternary::choose_kernels({}), {}};
   }();

@@ -25,8 +25,9 @@ struct Row {
 constexpr std::uint32_t avx2 = bit(Isa::avx2);
 constexpr std::uint32_t avx512 = avx2 | bit(Isa::avx512);
 constexpr std::uint32_t vnni = avx512 | bit(Isa::avx512_vnni);
+constexpr std::uint32_t neon_dot = bit(Isa::neon) | bit(Isa::neon_dot);
 
-constexpr std::array<Row, 9> table = {{
+constexpr std::array<Row, 10> table = {{
     {Isa::reference, "reference", 0},
     {Isa::avx2, "avx2", avx2},
     {Isa::avx_vnni, "avx_vnni", avx2 | bit(Isa::avx_vnni)},
@@ -35,7 +36,8 @@ constexpr std::array<Row, 9> table = {{
     {Isa::avx512_vbmi, "avx512_vbmi", vnni | bit(Isa::avx512_vbmi)},
     {Isa::avx512_bf16, "avx512_bf16", avx512 | bit(Isa::avx512_bf16)},
     {Isa::neon, "neon", bit(Isa::neon)},
-    {Isa::neon_dot, "neon_dot", bit(Isa::neon) | bit(Isa::neon_dot)},
+    {Isa::neon_dot, "neon_dot", neon_dot},
+    {Isa::neon_i8mm, "neon_i8mm", neon_dot | bit(Isa::neon_i8mm)},
 }};
 
 const Row& row(Isa isa) {
@@ -74,6 +76,8 @@ std::uint32_t detected_bits() {
 #if defined(__linux__)
   constexpr unsigned long asimddp = 1UL << 20U;  // HWCAP_ASIMDDP
   if ((getauxval(AT_HWCAP) & asimddp) != 0) bits |= bit(Isa::neon_dot);
+  constexpr unsigned long i8mm = 1UL << 13U;  // HWCAP2_I8MM
+  if ((getauxval(AT_HWCAP2) & i8mm) != 0) bits |= bit(Isa::neon_i8mm);
 #endif
 #endif
   return bits;

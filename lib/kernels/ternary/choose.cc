@@ -54,7 +54,7 @@ KernelSet choose_kernels(CpuFeatures features) {
 bool self_test(const KernelSet& set) {
   const KernelSet plain = choose_kernels(CpuFeatures());
   for (Format format : {Format::t5r, Format::u2r, Format::u2})
-    for (std::size_t m : {std::size_t{1}, std::size_t{6}, std::size_t{33}})
+    for (std::size_t m : {std::size_t{1}, std::size_t{6}, std::size_t{15}, std::size_t{33}})
       if (multiply(set, format, Mode::int8, m) != multiply(plain, format, Mode::int8, m))
         return false;
   return multiply(set, Format::u2, Mode::float32, 1) ==

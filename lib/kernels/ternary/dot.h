@@ -62,14 +62,21 @@ void dot_t5r_avx512vnni(const DotJob& job);
 void dot_u2r_avx512vnni(const DotJob& job);
 void dot_u2_avx512vnni(const DotJob& job);
 void dot_t5r_avx512vbmi(const DotJob& job);
+#elif defined(__aarch64__)
+void dot_t5r_neondot(const DotJob& job);
+void dot_u2r_neondot(const DotJob& job);
+void dot_u2_neondot(const DotJob& job);
+void dot_t5r_neoni8mm(const DotJob& job);
+void dot_u2r_neoni8mm(const DotJob& job);
 #endif
 
 // Prefill: the same sums for many rows of activations, from codes laid out for the dot product
 // instruction.
 //
-// A panel is panel_rows rows of codes as [width / 4][panel_rows][4]. A product adds to what is
-// there: out[m * out_pitch + row] += sum over columns [0, width) of a[m][k] * c[row][k]. Codes and
-// not weights: the caller begins with minus the activations' sum.
+// A panel is panel_rows rows of codes, in an order that a choice's own functions agree on; columns
+// from k on stand at panel + k * panel_rows for every k that is a multiple of 64. A product adds to
+// what is there: out[m * out_pitch + row] += sum over columns [0, width) of a[m][k] * c[row][k].
+// Codes and not weights: the caller begins with minus the activations' sum.
 inline constexpr std::size_t panel_rows = 80;
 struct PanelJob {
   const std::uint8_t* panel = nullptr;
@@ -108,6 +115,15 @@ void unpack_t5r_avx512vnni(const UnpackJob& job);
 void unpack_u2r_avx512vnni(const UnpackJob& job);
 void unpack_u2_avx512vnni(const UnpackJob& job);
 void gemm_avx512vnni(const PanelJob& job);
+#elif defined(__aarch64__)
+void unpack_t5r_neondot(const UnpackJob& job);
+void unpack_u2r_neondot(const UnpackJob& job);
+void unpack_u2_neondot(const UnpackJob& job);
+void gemm_neondot(const PanelJob& job);
+void unpack_t5r_neoni8mm(const UnpackJob& job);
+void unpack_u2r_neoni8mm(const UnpackJob& job);
+void unpack_u2_neoni8mm(const UnpackJob& job);
+void gemm_neoni8mm(const PanelJob& job);
 #endif
 
 }  // namespace onnxpack::kernels::ternary

@@ -1,6 +1,6 @@
 // Without a dot product instruction: pairs of products in int16 (vpmaddubsw), added up there as
 // long as they fit, then widened.
-#include "ternary/dot_vnni.h"
+#include "ternary/dot_tiles.h"
 #include "ternary/vector_avx2.h"
 
 namespace onnxpack::kernels::ternary {

@@ -1,7 +1,7 @@
 // Five rows in fifteen instructions for 64 bytes: the top digit by the wrapping minimum, the other
 // four by one look-up of 81 bytes that gives them as fields of two bits. Measured on Zen 5: at the
 // speed of reading memory (tests/bench/ternary).
-#include "ternary/dot_vnni.h"
+#include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
 namespace onnxpack::kernels::ternary {

@@ -1,4 +1,4 @@
-#include "ternary/dot_vnni.h"
+#include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
 namespace onnxpack::kernels::ternary {

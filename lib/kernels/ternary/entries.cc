@@ -17,6 +17,10 @@ std::span<const DotChoice> t5r_dots() {
          dot_t5r_avx512vnni},
         {{"ternary_t5r", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_t5r_avxvnni},
         {{"ternary_t5r", Isa::avx2, "five rows by wrapping minima and vpmaddubsw"}, dot_t5r_avx2},
+#elif defined(__aarch64__)
+    {{"ternary_t5r", Isa::neon_i8mm, "two rows of activations at a time by smmla"},
+     dot_t5r_neoni8mm},
+        {{"ternary_t5r", Isa::neon_dot, "five rows by comparisons and sdot"}, dot_t5r_neondot},
 #endif
         {{"ternary_t5r", Isa::reference, "plain loops"}, dot_t5r_reference},
   });
@@ -29,6 +33,10 @@ std::span<const DotChoice> u2r_dots() {
     {{"ternary_u2r", Isa::avx512_vnni, "four rows by masks and vpdpbusd"}, dot_u2r_avx512vnni},
         {{"ternary_u2r", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_u2r_avxvnni},
         {{"ternary_u2r", Isa::avx2, "four rows by masks and vpmaddubsw"}, dot_u2r_avx2},
+#elif defined(__aarch64__)
+    {{"ternary_u2r", Isa::neon_i8mm, "two rows of activations at a time by smmla"},
+     dot_u2r_neoni8mm},
+        {{"ternary_u2r", Isa::neon_dot, "four rows by masks and sdot"}, dot_u2r_neondot},
 #endif
         {{"ternary_u2r", Isa::reference, "plain loops"}, dot_u2r_reference},
   });
@@ -42,6 +50,8 @@ std::span<const DotChoice> u2_dots() {
      dot_u2_avx512vnni},
         {{"ternary_u2", Isa::avx_vnni, "as avx512_vnni, 256 bits"}, dot_u2_avxvnni},
         {{"ternary_u2", Isa::avx2, "ONNX's UINT2 order by masks and vpmaddubsw"}, dot_u2_avx2},
+#elif defined(__aarch64__)
+    {{"ternary_u2", Isa::neon_dot, "ONNX's UINT2 order by masks and sdot"}, dot_u2_neondot},
 #endif
         {{"ternary_u2", Isa::reference, "plain loops"}, dot_u2_reference},
   });
@@ -53,6 +63,8 @@ std::span<const FloatChoice> float_dots() {
 #if defined(__x86_64__)
     {{"ternary_float", Isa::avx512, "sixteen sums in a register"}, float_dot_avx512},
         {{"ternary_float", Isa::avx2, "sixteen sums in two registers"}, float_dot_avx2},
+#elif defined(__aarch64__)
+    {{"ternary_float", Isa::neon, "sixteen sums in four registers"}, float_dot_neon},
 #endif
         {{"ternary_float", Isa::reference, "plain loops"}, float_dot_reference},
   });
@@ -67,6 +79,17 @@ std::span<const GemmChoice> gemms() {
      unpack_u2r_avx512vnni,
      unpack_u2_avx512vnni,
      gemm_avx512vnni},
+#elif defined(__aarch64__)
+    {{"ternary_gemm", Isa::neon_i8mm, "panels of 80 rows, 8 x 10 sums in registers by smmla"},
+     unpack_t5r_neoni8mm,
+     unpack_u2r_neoni8mm,
+     unpack_u2_neoni8mm,
+     gemm_neoni8mm},
+        {{"ternary_gemm", Isa::neon_dot, "panels of 80 rows, 4 x 20 sums in registers by sdot"},
+         unpack_t5r_neondot,
+         unpack_u2r_neondot,
+         unpack_u2_neondot,
+         gemm_neondot},
 #endif
         {{"ternary_gemm", Isa::reference, "plain loops"},
          unpack_t5r_reference,

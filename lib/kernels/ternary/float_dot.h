@@ -26,6 +26,8 @@ float float_dot_reference(const float* x, const std::int8_t* trits, std::size_t 
 #if defined(__x86_64__)
 float float_dot_avx2(const float* x, const std::int8_t* trits, std::size_t columns);
 float float_dot_avx512(const float* x, const std::int8_t* trits, std::size_t columns);
+#elif defined(__aarch64__)
+float float_dot_neon(const float* x, const std::int8_t* trits, std::size_t columns);
 #endif
 
 // The end of every kernel; inlined into each, in an unnamed namespace since the files differ in

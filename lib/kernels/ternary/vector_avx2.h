@@ -1,4 +1,4 @@
-// 256 bits as dot_vnni.h wants them, but for the dot product. In an unnamed namespace, see there.
+// 256 bits as dot_tiles.h wants them, but for the dot product. In an unnamed namespace, see there.
 #pragma once
 
 #include <immintrin.h>
@@ -12,6 +12,7 @@ namespace {
 struct V256Base {
   using reg = __m256i;
   static constexpr std::size_t bytes = 32;
+  static constexpr bool codes_are_signed = false;
   static inline reg zero() { return _mm256_setzero_si256(); }
   static inline reg load(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));

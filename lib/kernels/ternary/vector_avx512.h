@@ -1,4 +1,4 @@
-// AVX-512 VNNI as dot_vnni.h wants it. In an unnamed namespace, see there.
+// AVX-512 VNNI as dot_tiles.h wants it. In an unnamed namespace, see there.
 #pragma once
 
 #include <immintrin.h>
@@ -12,6 +12,7 @@ namespace {
 struct V512 {
   using reg = __m512i;
   static constexpr std::size_t bytes = 64;
+  static constexpr bool codes_are_signed = false;
   static inline reg zero() { return _mm512_setzero_si512(); }
   static inline reg load(const void* p) { return _mm512_loadu_si512(p); }
   static inline reg load_part(const std::uint8_t* p, std::size_t n) {

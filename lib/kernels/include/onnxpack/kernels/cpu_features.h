@@ -28,6 +28,7 @@ enum class Isa : std::uint8_t {
   avx512_bf16,  // avx512 and BF16
   neon,         // aarch64's baseline
   neon_dot,     // neon and the dot product instructions (sdot, udot)
+  neon_i8mm,    // neon_dot and the matrix product instructions of bytes (smmla)
 };
 
 std::string_view to_string(Isa isa);

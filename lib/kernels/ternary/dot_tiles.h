@@ -1,8 +1,9 @@
-// The dot products for instruction sets that multiply unsigned by signed bytes, four at a time,
-// into int32. Included by the files of such sets only, each of which gives its vector as `V`:
+// The dot products for instruction sets that multiply bytes four at a time into int32. Included by
+// the files of such sets only, each of which gives its vector as `V`:
 //   V::reg, V::bytes, V::zero(), V::load(p), V::load_part(p, n) (zeros beyond), V::set8(byte),
-//   V::dot(acc, unsigned, signed), V::band, V::min8 (unsigned), V::sub8, V::add32, V::shift<n>
-//   (arithmetic, 32), V::total(acc), V::total4(a, b, c, d, out), V::keep(reg&), V::prefetch(p)
+//   V::dot(acc, codes, activations), V::codes_are_signed, V::band, V::min8 (unsigned), V::sub8,
+//   V::add32, V::shift<n> (arithmetic, 32), V::total(acc), V::total4(a, b, c, d, out),
+//   V::keep(reg&), V::prefetch(p); with signed codes V::top2 (each byte shifted right by 6)
 // Everything is in an unnamed namespace: code of one instruction set must never be the copy that
 // the linker keeps for all.
 #pragma once
@@ -20,10 +21,18 @@ namespace {
 constexpr std::size_t ahead = 8192;
 
 // Fields of two bits are not shifted down: they are 1, 4, 16 and 64 times the code, at most 192 as
-// an unsigned byte, and the sums are shifted instead.
+// an unsigned byte, and the sums are shifted instead. 128 is no signed byte, so there the last
+// field is shifted down.
 template <typename V>
 struct Fields {
   typename V::reg mask[4] = {V::set8(0x03), V::set8(0x0C), V::set8(0x30), V::set8(0xC0)};
+  static constexpr int last = V::codes_are_signed ? 0 : 6;
+
+  inline typename V::reg take(typename V::reg w, std::size_t field) const {
+    if constexpr (V::codes_are_signed)
+      if (field == 3) return V::top2(w);
+    return V::band(w, mask[field]);
+  }
 };
 
 // 1 / 3^r modulo 2^32: the sums are multiples of 3^r, so the product is the quotient even where the
@@ -41,14 +50,14 @@ struct U2r {
   inline void step(typename V::reg w, const typename V::reg* a, typename V::reg (*acc)[5]) const {
 #pragma GCC unroll 4
     for (std::size_t r = 0; r < 4; ++r) {
-      const auto field = V::band(w, fields.mask[r]);
+      const auto field = fields.take(w, r);
 #pragma GCC unroll 4
       for (std::size_t m = 0; m < M; ++m) acc[m][r] = V::dot(acc[m][r], field, a[m]);
     }
   }
   static inline void finish(const typename V::reg* acc, std::int32_t sum, std::int32_t* out) {
     V::total4(acc[0], V::template shift<2>(acc[1]), V::template shift<4>(acc[2]),
-              V::template shift<6>(acc[3]), out);
+              V::template shift<Fields<V>::last>(acc[3]), out);
     for (std::size_t r = 0; r < 4; ++r) out[r] -= sum;
   }
 };
@@ -139,7 +148,7 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
   const auto step = [&](typename V::reg w, std::size_t j) __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (std::size_t p = 0; p < 4; ++p) {
-      const auto field = V::band(w, fields.mask[p]);
+      const auto field = fields.take(w, p);
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < M; ++i) {
         const std::size_t plane = 4 * (m + i) + p;
@@ -157,8 +166,9 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
   if (j < end) step(V::load_part(bytes + j, end - j), j);
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < M; ++i)
-    sums[i] = V::add32(V::add32(acc[i][0], V::template shift<2>(acc[i][1])),
-                       V::add32(V::template shift<4>(acc[i][2]), V::template shift<6>(acc[i][3])));
+    sums[i] = V::add32(
+        V::add32(acc[i][0], V::template shift<2>(acc[i][1])),
+        V::add32(V::template shift<4>(acc[i][2]), V::template shift<Fields<V>::last>(acc[i][3])));
 }
 
 template <typename V, std::size_t M>
