@@ -1,14 +1,14 @@
 // Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm] [threads]
 // [seconds per shape] [K]
 //
-// gemv: weights of 192 MB in memory (far more than the last cache), read in slices of about a third
-// of a millisecond; kernels take turns, each round in another order, with the read ceiling (the
-// best of plain 64-byte loads and of such loads with prefetch 4, 8, 16 and 32 KiB ahead) in the
-// same rounds; the tenth percentile of the slices counts, the median is shown beside it. Slices are
-// lost to other work on the machine: when the median is more than 1.25 times the tenth percentile
-// the line is marked ~, and figures of such a run are not to be quoted. gemm: M = 512; per panel
-// the time of unpacking and multiplying, against the peak of vpdpbusd on registers in the same
-// rounds.
+// gemv: weights of 384 MB in memory (with 192 MB a last cache of 32 MB still held some: kernels
+// that bypass it made the reads look faster), read in slices of about a third of a millisecond;
+// kernels take turns, each round in another order, with the read ceiling (the best of plain 64-byte
+// loads and of such loads with prefetch 4, 8, 16 and 32 KiB ahead) in the same rounds; the tenth
+// percentile of the slices counts, the median is shown beside it. Slices are lost to other work on
+// the machine: when the median is more than 1.25 times the tenth percentile the line is marked ~,
+// and figures of such a run are not to be quoted. gemm: M = 512; per panel the time of unpacking
+// and multiplying, against the peak of vpdpbusd on registers in the same rounds.
 //
 // Every kernel's first rows are compared with the plain kernel's before anything is timed.
 #include <algorithm>
@@ -143,7 +143,7 @@ double percentile(std::vector<double> values, double p) {
   return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
 }
 
-constexpr std::size_t weights_bytes = std::size_t{192} << 20;
+constexpr std::size_t weights_bytes = std::size_t{384} << 20;
 
 struct Vectors {
   std::vector<std::int8_t> storage;

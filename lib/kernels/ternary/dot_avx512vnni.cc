@@ -1,15 +1,18 @@
+#include "ternary/dot_bands.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
 namespace onnxpack::kernels::ternary {
 
 void dot_t5r_avx512vnni(const DotJob& job) {
+  if (goes_in_bands(job, job.width)) return row_plane_in_bands<T5rByMinimum<V512>>(job);
   row_plane<V512, T5rByMinimum<V512>, 3>(job);
 }
 void dot_u2r_avx512vnni(const DotJob& job) {
   row_plane<V512, U2r<V512>, 4>(job);
 }
 void dot_u2_avx512vnni(const DotJob& job) {
+  if (goes_in_bands(job, 4 * job.stride)) return u2_in_bands(job);
   u2_rows_of_all<V512, 4>(job);
 }
 
