@@ -44,6 +44,8 @@ class TernaryMatMul {
     const std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
     if (auto ready = make_ready(*weights, ternary_kernels().features, threads); !ready)
       return std::unexpected(ready.error());
+    if (weights->scale_layout.granularity == Granularity::block)
+      weights->scales = scales_by_block(weights->scales, weights->layout.shape.rows);
     return TernaryMatMul(std::move(*weights), *mode == "int8" ? Mode::int8 : Mode::float32);
   }
 

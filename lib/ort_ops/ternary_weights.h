@@ -17,7 +17,8 @@ struct TernaryWeights {
   kernels::ternary::Layout layout;
   const std::uint8_t* bytes = nullptr;
   kernels::ternary::ScaleLayout scale_layout;
-  std::vector<float> scales;
+  std::vector<float>
+      scales;  // in the stored order; TernaryMatMul has those of blocks in the kernels'
   std::shared_ptr<const std::vector<std::uint8_t>> made;
 
   kernels::ternary::Weights view() const { return {layout, bytes, scale_layout, scales.data()}; }

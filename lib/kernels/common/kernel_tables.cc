@@ -10,6 +10,7 @@ std::vector<std::span<const KernelEntry>> kernel_tables() {
       ternary_u2_entries(),
       ternary_gemm_entries(),
       ternary_float_entries(),
+      ternary_row_entries(),
   };
 }
 

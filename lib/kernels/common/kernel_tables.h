@@ -14,6 +14,7 @@ std::span<const KernelEntry> ternary_u2r_entries();
 std::span<const KernelEntry> ternary_u2_entries();
 std::span<const KernelEntry> ternary_gemm_entries();
 std::span<const KernelEntry> ternary_float_entries();
+std::span<const KernelEntry> ternary_row_entries();
 
 std::vector<std::span<const KernelEntry>> kernel_tables();
 

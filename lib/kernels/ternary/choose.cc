@@ -6,6 +6,7 @@
 #include "onnxpack/kernels/ternary/matmul.h"
 #include "ternary/dot.h"
 #include "ternary/float_dot.h"
+#include "ternary/rows.h"
 
 namespace onnxpack::kernels::ternary {
 namespace {
@@ -32,9 +33,12 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
   std::vector<float> x(m * tested.columns);
   for (std::size_t i = 0; i < x.size(); ++i)
     x[i] = static_cast<float>((i * 40503U >> 4) % 255) - 127.0F;
-  const float scale = 0.75F;
+  // One scale, or, so that sums of blocks are tried too, blocks of 64 columns.
+  const bool blocks = m % 2 == 0;
+  const ScaleLayout scale_layout = blocks ? ScaleLayout{Granularity::block, 64} : ScaleLayout{};
+  const std::vector<float> scales(scale_count(scale_layout, tested), 0.75F);
   std::vector<float> y(m * tested.rows);
-  const MatMul job{{layout, bytes.data(), {}, &scale}, mode, x.data(), m, y.data()};
+  const MatMul job{{layout, bytes.data(), scale_layout, scales.data()}, mode, x.data(), m, y.data()};
   Serial serial;
   std::vector<std::byte> scratch(scratch_bytes(job, 1) + 64);
   void* aligned = scratch.data();
@@ -47,8 +51,8 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
 }  // namespace
 
 KernelSet choose_kernels(CpuFeatures features) {
-  return {best(t5r_dots(), features), best(u2r_dots(), features), best(u2_dots(), features),
-          best(gemms(), features), best(float_dots(), features)};
+  return {best(t5r_dots(), features), best(u2r_dots(), features),   best(u2_dots(), features),
+          best(gemms(), features),    best(float_dots(), features), best(row_kernels(), features)};
 }
 
 bool self_test(const KernelSet& set) {

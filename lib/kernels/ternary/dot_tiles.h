@@ -3,7 +3,8 @@
 //   V::reg, V::bytes, V::zero(), V::load(p), V::load_part(p, n) (zeros beyond), V::set8(byte),
 //   V::dot(acc, codes, activations), V::codes_are_signed, V::band, V::min8 (unsigned), V::sub8,
 //   V::add32, V::shift<n> (arithmetic, 32), V::total(acc), V::total4(a, b, c, d, out),
-//   V::keep(reg&), V::prefetch(p); with signed codes V::top2 (each byte shifted right by 6)
+//   V::keep(reg&), V::prefetch(p), V::down4 (each byte shifted right by 4, its upper bits
+//   anything); with signed codes V::top2 (each byte shifted right by 6)
 // Everything is in an unnamed namespace: code of one instruction set must never be the copy that
 // the linker keeps for all.
 #pragma once
@@ -126,6 +127,9 @@ inline void row_plane(const DotJob& job) {
   const Form form;
   for (std::size_t g = 0; g < job.groups; ++g) {
     std::size_t m = 0;
+    if constexpr (Most == 3)  // never one row alone behind three: a tile of one is half as fast
+      for (; (job.m - m) % 3 == 1 && job.m - m >= 4; m += 2)
+        row_plane_tile<V, Form, 2>(job, form, g, m);
     for (; m + Most <= job.m; m += Most) row_plane_tile<V, Form, Most>(job, form, g, m);
     if constexpr (Most > 2)
       for (; m + 2 <= job.m; m += 2) row_plane_tile<V, Form, 2>(job, form, g, m);
@@ -171,6 +175,59 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
         V::add32(V::template shift<4>(acc[i][2]), V::template shift<Fields<V>::last>(acc[i][3])));
 }
 
+// Two rows of u2 by several rows of activations, so that each load of activations serves two rows.
+// The upper two fields are shifted down to where the lower two are: two sums instead of four.
+// Not inlined: GCC 12 runs out of registers where it is.
+template <typename V, std::size_t M>
+__attribute__((noinline)) void u2_pair(const DotJob& job, const Fields<V>& fields, std::size_t n,
+                                       std::size_t m, std::size_t begin, std::size_t end,
+                                       typename V::reg (*sums)[M]) {
+  const std::uint8_t* bytes = job.bytes + n * job.stride;
+  typename V::reg acc[2][M][2];
+#pragma GCC unroll 2
+  for (auto& row : acc)
+#pragma GCC unroll 4
+    for (auto& both : row) both[0] = both[1] = V::zero();
+  const auto step = [&](typename V::reg first, typename V::reg second, std::size_t j)
+      __attribute__((always_inline)) {
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      if (half == 1) {
+        first = V::down4(first);
+        second = V::down4(second);
+      }
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < 2; ++p) {
+        const auto one = V::band(first, fields.mask[p]);
+        const auto two = V::band(second, fields.mask[p]);
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < M; ++i) {
+          const std::size_t plane = 4 * (m + i) + 2 * half + p;
+          auto a = V::load(job.activations + plane * job.width + j);
+          V::keep(a);
+          acc[0][i][p] = V::dot(acc[0][i][p], one, a);
+          acc[1][i][p] = V::dot(acc[1][i][p], two, a);
+        }
+      }
+    }
+  };
+  // As one stream: both rows' bytes in their order.
+  const std::uint8_t* far = bytes + 2 * begin + job.stride + ahead / 2;
+  std::size_t j = begin;
+  for (; j + V::bytes <= end; j += V::bytes, far += 2 * V::bytes) {
+    V::prefetch(far);
+    V::prefetch(far + V::bytes);
+    step(V::load(bytes + j), V::load(bytes + job.stride + j), j);
+  }
+  if (j < end)
+    step(V::load_part(bytes + j, end - j), V::load_part(bytes + job.stride + j, end - j), j);
+#pragma GCC unroll 2
+  for (std::size_t r = 0; r < 2; ++r)
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < M; ++i)
+      sums[r][i] = V::add32(acc[r][i][0], V::template shift<2>(acc[r][i][1]));
+}
+
 template <typename V, std::size_t M>
 inline void u2_rows(const DotJob& job, const Fields<V>& fields, std::size_t n, std::size_t count,
                     std::size_t m) {
@@ -179,30 +236,39 @@ inline void u2_rows(const DotJob& job, const Fields<V>& fields, std::size_t n, s
     std::size_t end = (b + 1) * job.block / 4;
     if (end > job.stride) end = job.stride;
     typename V::reg sums[4][M];
-    for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t r = 0; r < 4; ++r)
       for (auto& one : sums[r]) one = V::zero();
-      if (r < count) u2_tile<V, M>(job, fields, n + r, m, begin, end, sums[r]);
-    }
+    std::size_t r = 0;
+    if constexpr (M > 1)
+      for (; r + 2 <= count; r += 2) u2_pair<V, M>(job, fields, n + r, m, begin, end, sums + r);
+    for (; r < count; ++r) u2_tile<V, M>(job, fields, n + r, m, begin, end, sums[r]);
     for (std::size_t i = 0; i < M; ++i) {
       std::int32_t four[4];
       V::total4(sums[0][i], sums[1][i], sums[2][i], sums[3][i], four);
       const std::size_t at = (m + i) * job.blocks + b;
-      for (std::size_t r = 0; r < count; ++r)
-        job.out[at * job.out_rows + n + r] = four[r] - job.sums[at];
+      for (std::size_t row = 0; row < count; ++row)
+        job.out[at * job.out_rows + n + row] = four[row] - job.sums[at];
     }
   }
 }
 
+template <typename V, std::size_t M>
+inline void u2_all_rows(const DotJob& job, const Fields<V>& fields, std::size_t m) {
+  for (std::size_t n = 0; n < job.groups; n += 4)
+    u2_rows<V, M>(job, fields, n, job.groups - n < 4 ? job.groups - n : 4, m);
+}
+
+// Rows of weights inside of rows of activations: the former come again from the second cache, the
+// latter are longer and would not stay in the first.
 template <typename V, std::size_t Most>
 inline void u2_rows_of_all(const DotJob& job) {
   const Fields<V> fields;
-  for (std::size_t n = 0; n < job.groups; n += 4) {
-    const std::size_t count = job.groups - n < 4 ? job.groups - n : 4;
-    std::size_t m = 0;
-    for (; m + Most <= job.m; m += Most) u2_rows<V, Most>(job, fields, n, count, m);
-    if constexpr (Most > 1)
-      for (; m < job.m; ++m) u2_rows<V, 1>(job, fields, n, count, m);
-  }
+  std::size_t m = 0;
+  for (; m + Most <= job.m; m += Most) u2_all_rows<V, Most>(job, fields, m);
+  if constexpr (Most > 2)
+    for (; m + 2 <= job.m; m += 2) u2_all_rows<V, 2>(job, fields, m);
+  if constexpr (Most > 1)
+    for (; m < job.m; ++m) u2_all_rows<V, 1>(job, fields, m);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "common/kernel_tables.h"
 #include "ternary/dot.h"
 #include "ternary/float_dot.h"
+#include "ternary/rows.h"
 
 namespace onnxpack::kernels {
 namespace ternary {
@@ -71,6 +72,35 @@ std::span<const FloatChoice> float_dots() {
   return choices;
 }
 
+std::span<const RowChoice> row_kernels() {
+  static constexpr auto choices = std::to_array<RowChoice>({
+#if defined(__x86_64__)
+    {{"ternary_rows", Isa::avx512, "activations to int8 and sums to floats, 512 bits"},
+     peak_avx512,
+     quantize_avx512,
+     to_planes_avx512,
+     scale_blocks_avx512},
+        {{"ternary_rows", Isa::avx2, "activations to int8 and sums to floats, 256 bits"},
+         peak_avx2,
+         quantize_avx2,
+         to_planes_avx2,
+         scale_blocks_avx2},
+#elif defined(__aarch64__)
+    {{"ternary_rows", Isa::neon, "activations to int8 and sums to floats, 128 bits"},
+     peak_neon,
+     quantize_neon,
+     to_planes_neon,
+     scale_blocks_reference},
+#endif
+        {{"ternary_rows", Isa::reference, "plain loops"},
+         peak_reference,
+         quantize_reference,
+         to_planes_reference,
+         scale_blocks_reference},
+  });
+  return choices;
+}
+
 std::span<const GemmChoice> gemms() {
   static constexpr auto choices = std::to_array<GemmChoice>({
 #if defined(__x86_64__)
@@ -127,6 +157,10 @@ std::span<const KernelEntry> ternary_u2_entries() {
 }
 std::span<const KernelEntry> ternary_float_entries() {
   static const auto entries = entries_of(ternary::float_dots());
+  return entries;
+}
+std::span<const KernelEntry> ternary_row_entries() {
+  static const auto entries = entries_of(ternary::row_kernels());
   return entries;
 }
 std::span<const KernelEntry> ternary_gemm_entries() {

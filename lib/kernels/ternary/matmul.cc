@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ternary/activations.h"
 #include "ternary/codec.h"
 #include "ternary/dot.h"
 #include "ternary/float_dot.h"
 #include "ternary/matmul_plan.h"
+#include "ternary/rows.h"
 
 namespace onnxpack::kernels::ternary {
 namespace {
@@ -27,15 +27,20 @@ struct Call {
 
 void quantize(const Call& call, std::size_t m) {
   const Plan& plan = call.plan;
+  const RowChoice& rows = *call.kernels.rows;
   const std::size_t columns = call.job.weights.layout.shape.columns;
+  const float* x = call.job.x + m * columns;
   std::int8_t* q = call.activations + m * plan.activation_stride;
   std::int8_t* natural = plan.planes ? call.natural + m * round_up_64(columns) : q;
-  call.row_scales[m] = quantize_row(call.job.x + m * columns, columns, natural).scale;
+  float most = rows.peak(x, columns);
+  if (most < 1e-5F) most = 1e-5F;
+  call.row_scales[m] = most / 127.0F;
+  // Not finite: nothing that is computed from here on matters, since the scale is NaN.
+  const float factor = most == most ? 127.0F / most : 0.0F;
   for (std::size_t b = 0; b < plan.blocks; ++b) {
-    std::int32_t sum = 0;
-    const std::size_t end = std::min((b + 1) * plan.block, columns);
-    for (std::size_t k = b * plan.block; k < end; ++k) sum += natural[k];
-    call.sums[m * plan.blocks + b] = sum;
+    const std::size_t k = b * plan.block;
+    const std::size_t count = std::min(plan.block, columns - k);
+    call.sums[m * plan.blocks + b] = rows.quantize(x + k, count, factor, natural + k);
   }
   if (!plan.planes) {
     std::memset(q + columns, 0, plan.activation_stride - columns);
@@ -43,7 +48,7 @@ void quantize(const Call& call, std::size_t m) {
   }
   for (std::size_t p = 0; p < 4; ++p)
     std::memset(q + p * plan.width + columns / 4, 0, plan.width - columns / 4);
-  to_planes(natural, columns, plan.width, q);
+  rows.to_planes(natural, columns, plan.width, q);
 }
 
 // Sums of rows [row, row + count) for all m, as [m][blocks][pitch], to y.
@@ -62,13 +67,8 @@ void scale_rows(const Call& call, const std::int32_t* sums, std::size_t pitch, s
       for (std::size_t n = 0; n < count; ++n)
         y[n] = static_cast<float>(of_m[n]) * (w.scales[row + n] * a);
     } else {
-      for (std::size_t n = 0; n < count; ++n) {
-        const float* scales = w.scales + (row + n) * blocks;
-        float sum = static_cast<float>(of_m[n]) * scales[0];
-        for (std::size_t b = 1; b < blocks; ++b)
-          sum += static_cast<float>(of_m[b * pitch + n]) * scales[b];
-        y[n] = sum * a;
-      }
+      call.kernels.rows->scale_blocks(
+          {of_m, pitch, blocks, w.scales + row, w.layout.shape.rows, a, count, y});
     }
   }
 }
@@ -166,7 +166,7 @@ void float_task(const Call& call, std::size_t task) {
           const float part = call.kernels.real->run(x + k, trits + i * columns + k,
                                                     std::min(plan.block, columns - k));
           const std::size_t scale =
-              w.scale_layout.granularity == Granularity::tensor ? 0 : (row + i) * plan.blocks + b;
+              w.scale_layout.granularity == Granularity::tensor ? 0 : b * rows + row + i;
           sum = b == 0 ? part * w.scales[scale] : sum + part * w.scales[scale];
         }
         call.job.y[m * rows + row + i] = sum;
@@ -175,6 +175,14 @@ void float_task(const Call& call, std::size_t task) {
 }
 
 }  // namespace
+
+std::vector<float> scales_by_block(std::span<const float> stored, std::size_t rows) {
+  const std::size_t blocks = rows == 0 ? 0 : stored.size() / rows;
+  std::vector<float> out(stored.size());
+  for (std::size_t n = 0; n < rows; ++n)
+    for (std::size_t b = 0; b < blocks; ++b) out[b * rows + n] = stored[n * blocks + b];
+  return out;
+}
 
 std::size_t scratch_bytes(const MatMul& job, std::size_t width) {
   return make_plan(job, width).total_bytes;

@@ -24,6 +24,7 @@ struct V256Base {
   }
   static inline reg set8(unsigned byte) { return _mm256_set1_epi8(static_cast<char>(byte)); }
   static inline reg band(reg a, reg b) { return _mm256_and_si256(a, b); }
+  static inline reg down4(reg a) { return _mm256_srli_epi16(a, 4); }
   static inline reg min8(reg a, reg b) { return _mm256_min_epu8(a, b); }
   static inline reg sub8(reg a, reg b) { return _mm256_sub_epi8(a, b); }
   static inline reg add32(reg a, reg b) { return _mm256_add_epi32(a, b); }

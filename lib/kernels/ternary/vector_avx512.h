@@ -21,6 +21,7 @@ struct V512 {
   static inline reg set8(unsigned byte) { return _mm512_set1_epi8(static_cast<char>(byte)); }
   static inline reg dot(reg acc, reg u, reg s) { return _mm512_dpbusd_epi32(acc, u, s); }
   static inline reg band(reg a, reg b) { return _mm512_and_si512(a, b); }
+  static inline reg down4(reg a) { return _mm512_srli_epi16(a, 4); }
   static inline reg min8(reg a, reg b) { return _mm512_min_epu8(a, b); }
   static inline reg sub8(reg a, reg b) { return _mm512_sub_epi8(a, b); }
   static inline reg add32(reg a, reg b) { return _mm512_add_epi32(a, b); }

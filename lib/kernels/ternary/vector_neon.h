@@ -37,6 +37,7 @@ struct V128 {
   }
   static inline reg band(reg a, reg b) { return vandq_s32(a, b); }
   static inline reg top2(reg a) { return of(vshrq_n_u8(u8(a), 6)); }
+  static inline reg down4(reg a) { return of(vshrq_n_u8(u8(a), 4)); }
   static inline reg add32(reg a, reg b) { return vaddq_s32(a, b); }
   template <int N>
   static inline reg shift(reg a) {

@@ -130,8 +130,10 @@ std::vector<float> computed(const Problem& p, Format format, Mode mode, CpuFeatu
   std::vector<std::uint8_t> bytes(layout.bytes);
   REQUIRE(encode(layout, p.trits, bytes).has_value());
   std::vector<float> y(p.m * p.shape.rows, std::numeric_limits<float>::quiet_NaN());
+  const bool by_block = p.scale_layout.granularity == Granularity::block;
+  const auto scales = by_block ? scales_by_block(p.scales, p.shape.rows) : p.scales;
   const MatMul job{
-      {layout, bytes.data(), p.scale_layout, p.scales.data()}, mode, p.x.data(), p.m, y.data()};
+      {layout, bytes.data(), p.scale_layout, scales.data()}, mode, p.x.data(), p.m, y.data()};
   const std::size_t size = scratch_bytes(job, parallel.width());
   // Poisoned, and ended by a mark that must stay.
   std::vector<std::byte> scratch(size + 192, std::byte{0xA5});

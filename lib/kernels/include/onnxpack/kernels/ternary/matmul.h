@@ -13,7 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "onnxpack/kernels/cpu_features.h"
 #include "onnxpack/kernels/parallel.h"
@@ -25,6 +27,7 @@ namespace onnxpack::kernels::ternary {
 struct DotChoice;
 struct GemmChoice;
 struct FloatChoice;
+struct RowChoice;
 
 // The kernels for one set of features, chosen once.
 struct KernelSet {
@@ -33,6 +36,7 @@ struct KernelSet {
   const DotChoice* u2 = nullptr;
   const GemmChoice* gemm = nullptr;
   const FloatChoice* real = nullptr;
+  const RowChoice* rows = nullptr;
 };
 KernelSet choose_kernels(CpuFeatures features);
 
@@ -51,11 +55,15 @@ Format form_to_run(const Layout& stored, CpuFeatures features, std::size_t threa
 // At most this many columns, so that no sum overflows.
 inline constexpr std::size_t most_columns = 1'000'000;
 
+// Scales of blocks as the kernels want them, rows side by side: from [N][blocks], as they are
+// stored.
+std::vector<float> scales_by_block(std::span<const float> stored, std::size_t rows);
+
 struct Weights {
   Layout layout;  // u2 (K % 4 == 0), u2r or t5r
   const std::uint8_t* bytes = nullptr;
   ScaleLayout scale_layout;
-  const float* scales = nullptr;
+  const float* scales = nullptr;  // of blocks: [blocks][N], see scales_by_block()
 };
 enum class Mode : std::uint8_t { int8, float32 };
 struct MatMul {
