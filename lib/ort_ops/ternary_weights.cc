@@ -148,7 +148,7 @@ Result<TernaryWeights> read_ternary_weights(const KernelInfo& info, std::size_t 
 }
 
 Status make_ready(TernaryWeights& weights, kernels::CpuFeatures features, std::size_t threads) {
-  Format form = form_to_run(weights.layout, features, threads);
+  Format form = form_to_run(weights.layout, weights.scale_layout, features, threads);
   const char* variable = std::getenv("ONNXPACK_TERNARY_FORM");
   const std::string_view wish = variable == nullptr ? "" : variable;
   if (wish == "u2r") {

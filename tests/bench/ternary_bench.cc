@@ -1,278 +1,21 @@
-// Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm] [threads]
-// [seconds per shape] [K]
+// Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm|token]
+// [threads] [seconds per shape] [K]
 //
-// gemv: weights of 384 MB in memory (with 192 MB a last cache of 32 MB still held some: kernels
-// that bypass it made the reads look faster), read in slices of about a third of a millisecond;
-// kernels take turns, each round in another order, with the read ceiling (the best of plain 64-byte
-// loads and of such loads with prefetch 4, 8, 16 and 32 KiB ahead) in the same rounds; the tenth
-// percentile of the slices counts, the median is shown beside it. Slices are lost to other work on
-// the machine: when the median is more than 1.25 times the tenth percentile the line is marked ~,
-// and figures of such a run are not to be quoted. gemm: M = 512; per panel the time of unpacking
-// and multiplying, against the peak of vpdpbusd on registers in the same rounds.
+// gemv: see ternary_timing.h. gemm: M = 512; per panel the time of unpacking and multiplying,
+// against the peak of vpdpbusd on registers in the same rounds. token: every matrix of one token of
+// bitnet-b1.58-2B-4T in order, with one scale per matrix and with scales of blocks.
 //
 // Every kernel's first rows are compared with the plain kernel's before anything is timed.
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <random>
-#include <string>
-#include <thread>
-#include <vector>
-
-#include <immintrin.h>
-#include <pthread.h>
-#include <sys/mman.h>
-
-#include "onnxpack/kernels/ternary/format.h"
-#include "ternary/dot.h"
+#include "onnxpack/kernels/ternary/matmul.h"
 #include "ternary/matmul_plan.h"
+#include "ternary_timing.h"
 
 namespace {
 
-using namespace onnxpack::kernels;
-using namespace onnxpack::kernels::ternary;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::uint8_t* big(std::size_t bytes) {
-  constexpr std::size_t huge = std::size_t{2} << 20;
-  bytes = (bytes + huge - 1) / huge * huge;
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) std::abort();
-  madvise(p, bytes, MADV_HUGEPAGE);
-  std::memset(p, 0, bytes);
-  return static_cast<std::uint8_t*>(p);
-}
-
-void pin(std::size_t cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
-
-// Threads that wait awake: making one would cost more than a slice.
-class Pool {
- public:
-  explicit Pool(std::size_t width) : width_(width) {
-    pin(0);
-    for (std::size_t t = 1; t < width; ++t) threads_.emplace_back([this, t] { work(t); });
-  }
-  ~Pool() {
-    stop_ = true;
-    generation_.fetch_add(1);
-    for (auto& thread : threads_) thread.join();
-  }
-  template <typename Task>
-  double run(Task&& task) {
-    task_ = task;
-    done_ = 0;
-    const auto begin = Clock::now();
-    generation_.fetch_add(1, std::memory_order_acq_rel);
-    task_(0);
-    while (done_.load(std::memory_order_acquire) + 1 < width_) _mm_pause();
-    return seconds_since(begin);
-  }
-  std::size_t width() const { return width_; }
-
- private:
-  void work(std::size_t t) {
-    pin(t);
-    for (int seen = 0;;) {
-      while (generation_.load(std::memory_order_acquire) == seen) _mm_pause();
-      ++seen;
-      if (stop_) return;
-      task_(t);
-      done_.fetch_add(1, std::memory_order_acq_rel);
-    }
-  }
-  std::size_t width_;
-  std::vector<std::thread> threads_;
-  std::function<void(std::size_t)> task_;
-  std::atomic<int> generation_{0};
-  std::atomic<std::size_t> done_{0};
-  bool stop_ = false;
-};
-
-volatile std::int32_t sink;
-
-template <std::size_t Ahead>
-__attribute__((target("avx512f"))) void read_512(const std::uint8_t* p, std::size_t n) {
-  __m512i sums[4] = {};
-  for (std::size_t i = 0; i + 256 <= n; i += 256)
-    for (std::size_t q = 0; q < 4; ++q) {
-      if (Ahead != 0)
-        _mm_prefetch(reinterpret_cast<const char*>(p + i + q * 64 + Ahead), _MM_HINT_T0);
-      sums[q] = _mm512_add_epi32(sums[q], _mm512_loadu_si512(p + i + q * 64));
-    }
-  sink = _mm512_reduce_add_epi32(
-      _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3])));
-}
-template <std::size_t Ahead>
-__attribute__((target("avx2"))) void read_256(const std::uint8_t* p, std::size_t n) {
-  __m256i sums[4] = {};
-  for (std::size_t i = 0; i + 128 <= n; i += 128)
-    for (std::size_t q = 0; q < 4; ++q) {
-      if (Ahead != 0)
-        _mm_prefetch(reinterpret_cast<const char*>(p + i + q * 32 + Ahead), _MM_HINT_T0);
-      sums[q] = _mm256_add_epi32(
-          sums[q], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i + q * 32)));
-    }
-  sink = _mm256_extract_epi32(
-      _mm256_add_epi32(_mm256_add_epi32(sums[0], sums[1]), _mm256_add_epi32(sums[2], sums[3])), 0);
-}
-
-struct Runner {
-  std::string name;
-  double bytes_per_mac;                                         // 0: a read
-  std::function<void(std::size_t begin, std::size_t end)> run;  // over bytes, whole units
-  std::size_t unit;                                             // bytes of a row or a row group
-  std::vector<double> times;                                    // seconds per byte
-};
-
-double percentile(std::vector<double> values, double p) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
-}
-
-constexpr std::size_t weights_bytes = std::size_t{384} << 20;
-
-struct Vectors {
-  std::vector<std::int8_t> storage;
-  std::int8_t* activations;
-  std::int32_t sum = 0;
-};
-Vectors make_vector(std::size_t width, std::size_t columns) {
-  Vectors out{std::vector<std::int8_t>(width + 128), nullptr, 0};
-  out.activations =
-      out.storage.data() + 64 - reinterpret_cast<std::uintptr_t>(out.storage.data()) % 64;
-  std::mt19937 engine(5);
-  for (std::size_t k = 0; k < columns; ++k) {
-    out.activations[k] = static_cast<std::int8_t>(engine() & 255U);
-    out.sum += out.activations[k];
-  }
-  return out;
-}
-
-void add_reads(std::vector<Runner>& runners, const std::uint8_t* bytes) {
-  const auto add = [&](const char* name, void (*read)(const std::uint8_t*, std::size_t)) {
-    runners.push_back(
-        {name, 0, [=](std::size_t a, std::size_t b) { read(bytes + a, b - a); }, 256, {}});
-  };
-  if (CpuFeatures::detect().has(Isa::avx512)) {
-    add("read", read_512<0>);
-    add("read, 4 KiB ahead", read_512<4096>);
-    add("read, 8 KiB ahead", read_512<8192>);
-    add("read, 16 KiB ahead", read_512<16384>);
-    add("read, 32 KiB ahead", read_512<32768>);
-  } else {
-    add("read", read_256<0>);
-    add("read, 4 KiB ahead", read_256<4096>);
-    add("read, 8 KiB ahead", read_256<8192>);
-    add("read, 16 KiB ahead", read_256<16384>);
-  }
-}
-
-void add_kernels(std::vector<Runner>& runners, Format format, std::span<const DotChoice> choices,
-                 const std::uint8_t* bytes, std::size_t columns, std::int32_t* out) {
-  const Layout one = *layout_of(format, {1, columns});
-  const std::size_t height = format == Format::t5r ? 5 : format == Format::u2r ? 4 : 1;
-  const std::size_t width = format == Format::u2 ? (columns / 4 + 63) / 64 * 64 : one.stride;
-  auto* vectors = new Vectors(
-      make_vector(format == Format::u2 ? 4 * width : width, format == Format::u2 ? 0 : columns));
-  if (format == Format::u2) {
-    const Vectors natural = make_vector(columns, columns);
-    for (std::size_t k = 0; k < columns; ++k)
-      vectors->activations[k % 4 * width + k / 4] = natural.activations[k];
-    vectors->sum = natural.sum;
-  }
-  const auto job = [=](std::size_t begin, std::size_t end, std::int32_t* to) {
-    return DotJob{bytes + begin,
-                  one.stride,
-                  (end - begin) / one.stride,
-                  width,
-                  vectors->activations,
-                  &vectors->sum,
-                  1,
-                  format == Format::u2 ? columns : one.stride,
-                  1,
-                  to,
-                  0};
-  };
-  std::vector<std::int32_t> wanted(37 * height);
-  choices.back().run(job(0, 37 * one.stride, wanted.data()));
-  for (const DotChoice& choice : choices) {
-    if (choice.entry.isa == Isa::reference || !CpuFeatures::detect().has(choice.entry.isa))
-      continue;
-    std::vector<std::int32_t> got(wanted.size());
-    choice.run(job(0, 37 * one.stride, got.data()));
-    if (got != wanted) {
-      std::printf("WRONG: %s\n", std::string(choice.entry.operation).c_str());
-      std::exit(1);
-    }
-    runners.push_back(
-        {std::string(choice.entry.operation.substr(8)) + " " +
-             std::string(to_string(choice.entry.isa)),
-         1.0 / (static_cast<double>(height * columns) / static_cast<double>(one.stride)),
-         [=](std::size_t a, std::size_t b) {
-           choice.run(job(a, b, out + a / one.stride * height));
-         },
-         one.stride,
-         {}});
-  }
-}
-
-void time_all(Pool& pool, std::vector<Runner>& runners, double seconds) {
-  const std::size_t slice = pool.width() == 1 ? std::size_t{12} << 20 : std::size_t{8} << 20;
-  const auto begin = Clock::now();
-  std::size_t at = 0;
-  for (std::size_t round = 0; seconds_since(begin) < seconds || round < 20; ++round) {
-    for (std::size_t i = 0; i < runners.size(); ++i) {
-      Runner& runner = runners[(i + round) % runners.size()];
-      const std::size_t per_thread = slice / pool.width() / runner.unit * runner.unit;
-      if (at + slice > weights_bytes) at = 0;
-      const std::size_t from = (at + runner.unit - 1) / runner.unit * runner.unit;
-      const double took = pool.run(
-          [&](std::size_t t) { runner.run(from + t * per_thread, from + (t + 1) * per_thread); });
-      runner.times.push_back(took / static_cast<double>(per_thread * pool.width()));
-      at += slice;
-    }
-  }
-}
-
-void report(const std::vector<Runner>& runners) {
-  double best = 1e9;
-  for (const Runner& runner : runners)
-    if (runner.bytes_per_mac == 0) best = std::min(best, percentile(runner.times, 0.1));
-  for (const Runner& runner : runners) {
-    const double p10 = percentile(runner.times, 0.1);
-    const double p50 = percentile(runner.times, 0.5);
-    std::printf("  %c %-24s %6.1f GB/s %5.1f %% of read", p50 > 1.25 * p10 ? '~' : ' ',
-                runner.name.c_str(), 1e-9 / p10, 100 * best / p10);
-    if (runner.bytes_per_mac != 0)
-      std::printf("  %6.1f GMAC/s, median %6.1f", 1e-9 / p10 / runner.bytes_per_mac,
-                  1e-9 / p50 / runner.bytes_per_mac);
-    std::printf("  n %zu\n", runner.times.size());
-  }
-}
+using namespace ternary_timing;
 
 void gemv(std::size_t threads, double seconds, std::size_t only_columns) {
-  std::uint8_t* bytes = big(weights_bytes + (1 << 20));
-  std::mt19937 engine(1);
-  // Any byte below 243 is a legal byte of every form here but for the two-bit ones, whose results
-  // do not matter to their speed.
-  for (std::size_t i = 0; i < weights_bytes; i += 4) {
-    const std::uint32_t value = static_cast<std::uint32_t>(engine()) & 0x7F7F7F7FU;
-    std::memcpy(bytes + i, &value, 4);
-  }
+  const std::uint8_t* bytes = random_weights(weights_bytes + (1 << 20));
   std::vector<std::int32_t> out(weights_bytes / 100);
   Pool pool(threads);
   struct {
@@ -340,6 +83,90 @@ void gemm(double seconds) {
       macs / both, macs / both / top, top, 100 * percentile(unpacking, 0.1) / both);
 }
 
+// All matrices of one token of bitnet-b1.58-2B-4T in their order, by the whole multiplication
+// (activations quantised, sums scaled), beside reading as many bytes.
+struct PoolParallel final : Parallel {
+  explicit PoolParallel(Pool& p) : pool(p) {}
+  std::size_t width() const override { return pool.width(); }
+  void run(std::size_t count, void (*task)(void*, std::size_t), void* state) override {
+    pool.run([&](std::size_t t) {
+      for (std::size_t i = t; i < count; i += pool.width()) task(state, i);
+    });
+  }
+  Pool& pool;
+};
+
+struct Kind {
+  Format format;
+  std::size_t block;  // columns per scale, 0 for one scale
+  std::vector<double> times;
+  std::size_t bytes = 0;  // codes and scales
+};
+
+constexpr std::size_t token_layers = 30;
+constexpr Shape token_shapes[] = {{2560, 2560}, {640, 2560},  {640, 2560}, {2560, 2560},
+                                  {6912, 2560}, {6912, 2560}, {2560, 6912}};
+
+void one_token(Kind& kind, const KernelSet& kernels, Parallel& parallel, const std::uint8_t* codes,
+               const float* scales, std::byte* scratch) {
+  static const std::vector<float> x(6912, 0.5F);
+  static std::vector<float> y(6912);
+  const ScaleLayout scale_layout =
+      kind.block == 0 ? ScaleLayout{} : ScaleLayout{Granularity::block, kind.block};
+  kind.bytes = 0;
+  const auto start = Clock::now();
+  for (std::size_t layer = 0; layer < token_layers; ++layer)
+    for (const Shape& shape : token_shapes) {
+      const Layout layout = *layout_of(kind.format, shape);
+      matmul(kernels, {{layout, codes, scale_layout, scales}, Mode::int8, x.data(), 1, y.data()},
+             parallel, scratch);
+      const std::size_t count = scale_count(scale_layout, shape);
+      codes += layout.bytes;
+      scales += count;
+      kind.bytes += layout.bytes + count * sizeof(float);
+    }
+  kind.times.push_back(seconds_since(start));
+}
+
+void token(std::size_t threads, double seconds) {
+  const std::uint8_t* codes = random_weights(std::size_t{560} << 20);
+  const auto* scales = reinterpret_cast<const float*>(random_weights(std::size_t{80} << 20));
+  Pool pool(threads);
+  PoolParallel parallel(pool);
+  const KernelSet kernels = choose_kernels(CpuFeatures::detect());
+  auto* scratch = reinterpret_cast<std::byte*>(big(1 << 20));
+  std::vector<Kind> kinds;
+  for (std::size_t block : {0UL, 256UL, 128UL})
+    for (Format format : {Format::t5r, Format::u2r, Format::u2})
+      kinds.push_back({format, block, {}});
+  std::vector<double> reads;
+  const auto begin = Clock::now();
+  while (seconds_since(begin) < seconds || reads.size() < 10) {
+    for (Kind& kind : kinds) one_token(kind, kernels, parallel, codes, scales, scratch);
+    std::vector<Runner> runners;
+    add_reads(runners, codes);
+    const std::size_t part = (std::size_t{416} << 20) / threads;
+    double best = 1e9;
+    for (Runner& runner : runners)
+      best = std::min(best, pool.run([&](std::size_t t) { runner.run(t * part, (t + 1) * part); }));
+    reads.push_back(best / static_cast<double>(part * threads));
+  }
+  const double read = percentile(reads, 0.1);
+  double macs = 0;
+  for (const Shape& shape : token_shapes)
+    macs += static_cast<double>(token_layers * shape.rows * shape.columns);
+  std::printf("one token of 2B-4T, %zu thread(s), read %.1f GB/s\n", threads, 1e-9 / read);
+  for (const Kind& kind : kinds) {
+    const double p10 = percentile(kind.times, 0.1);
+    const double p50 = percentile(kind.times, 0.5);
+    std::printf(
+        "  %c %-13s block %3zu  %6.2f ms, median %6.2f, %.0f MB, %.0f GMAC/s, %.2f of read\n",
+        p50 > 1.25 * p10 ? '~' : ' ', std::string(encoding_name(kind.format)).c_str(), kind.block,
+        1e3 * p10, 1e3 * p50, 1e-6 * static_cast<double>(kind.bytes), 1e-9 * macs / p10,
+        static_cast<double>(kind.bytes) * read / p10);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -348,4 +175,5 @@ int main(int argc, char** argv) {
   const double seconds = argc > 3 ? std::atof(argv[3]) : 1.5;
   if (what == "gemv") gemv(threads, seconds, argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0);
   if (what == "gemm") gemm(seconds);
+  if (what == "token") token(threads, seconds);
 }

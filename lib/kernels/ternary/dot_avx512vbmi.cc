@@ -2,6 +2,7 @@
 // four by one look-up of 81 bytes that gives them as fields of two bits. Measured on Zen 5: at the
 // speed of reading memory (tests/bench/ternary).
 #include "ternary/dot_bands.h"
+#include "ternary/dot_blocks.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
@@ -59,6 +60,7 @@ struct T5rByTable {
 
 void dot_t5r_avx512vbmi(const DotJob& job) {
   if (goes_in_bands(job, job.width)) return row_plane_in_bands<T5rByTable>(job);
+  if (goes_by_blocks(job)) return row_plane_by_blocks<T5rByTable>(job);
   row_plane<V512, T5rByTable, 3>(job);
 }
 

@@ -1,4 +1,5 @@
 #include "ternary/dot_bands.h"
+#include "ternary/dot_blocks.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
@@ -9,6 +10,7 @@ void dot_t5r_avx512vnni(const DotJob& job) {
   row_plane<V512, T5rByMinimum<V512>, 3>(job);
 }
 void dot_u2r_avx512vnni(const DotJob& job) {
+  if (goes_by_blocks(job)) return row_plane_by_blocks<U2r<V512>>(job);
   row_plane<V512, U2r<V512>, 4>(job);
 }
 void dot_u2_avx512vnni(const DotJob& job) {

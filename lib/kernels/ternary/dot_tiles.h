@@ -92,10 +92,12 @@ struct T5rByMinimum {
   }
 };
 
+// Blocks from `first` on.
 template <typename V, typename Form, std::size_t M>
-inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, std::size_t m) {
+inline void row_plane_blocks(const DotJob& job, const Form& form, std::size_t g, std::size_t m,
+                             std::size_t first) {
   const std::uint8_t* bytes = job.bytes + g * job.stride;
-  for (std::size_t b = 0; b < job.blocks; ++b) {
+  for (std::size_t b = first; b < job.blocks; ++b) {
     typename V::reg acc[M][5];
 #pragma GCC unroll 4
     for (auto& row : acc)
@@ -118,6 +120,11 @@ inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, s
       Form::finish(acc[i], job.sums[at], job.out + at * job.out_rows + g * Form::height);
     }
   }
+}
+
+template <typename V, typename Form, std::size_t M>
+inline void row_plane_tile(const DotJob& job, const Form& form, std::size_t g, std::size_t m) {
+  row_plane_blocks<V, Form, M>(job, form, g, m, 0);
 }
 
 // Tiles of at most Most rows of activations: as many sums as the registers hold. The group is in

@@ -211,8 +211,11 @@ TEST_CASE("ternary matmul: the self test passes here, and the form to run follow
   const CpuFeatures machine = CpuFeatures::detect();
   for (Isa isa : all_isas())
     if (machine.has(isa)) CHECK(self_test(choose_kernels(CpuFeatures::only(isa))));
-  const auto form = [](Format format, std::size_t columns, Isa isa, std::size_t threads) {
-    return form_to_run(*layout_of(format, {5, columns}), CpuFeatures::only(isa), threads);
+  const auto form = [](Format format, std::size_t columns, Isa isa, std::size_t threads,
+                       std::size_t block = 0) {
+    const auto granularity = block == 0 ? Granularity::tensor : Granularity::block;
+    return form_to_run(*layout_of(format, {5, columns}), {granularity, block},
+                       CpuFeatures::only(isa), threads);
   };
   CHECK(form(Format::t5r, 64, Isa::avx512_vbmi, 1) == Format::t5r);
   CHECK(form(Format::t5r, 64, Isa::avx512_vnni, 1) == Format::u2r);
@@ -220,5 +223,9 @@ TEST_CASE("ternary matmul: the self test passes here, and the form to run follow
   CHECK(form(Format::t5r, 64, Isa::avx2, 16) == Format::u2r);
   CHECK(form(Format::u2, 64, Isa::avx2, 1) == Format::u2);
   CHECK(form(Format::u2, 63, Isa::avx2, 1) == Format::u2r);
+  CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 512) == Format::u2);
+  CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 256) == Format::u2r);
+  CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 32) == Format::u2);
+  CHECK(form(Format::t5r, 1024, Isa::avx512_vbmi, 1, 128) == Format::t5r);
   CHECK(form(Format::t5k, 64, Isa::avx512_vbmi, 1) == Format::u2r);
 }

@@ -47,10 +47,13 @@ bool self_test(const KernelSet& set);
 
 // The form that a stored matrix should be multiplied in: itself, or u2r after a transcode when it
 // is loaded.
-//   t5k, and u2 with K not a multiple of 4   u2r
-//   t5r    itself with AVX-512 VBMI, or with AVX-512 VNNI and at least two threads (1.6 bits then
-//   cost less than they save); else u2r u2     itself
-Format form_to_run(const Layout& stored, CpuFeatures features, std::size_t threads);
+//   t5k, u2 with K not a multiple of 4   u2r
+//   u2 with scales of blocks from 64 to 256   u2r: it is four to eight times as fast
+//   t5r   itself with AVX-512 VBMI, or with AVX-512 VNNI and at least two threads (1.6 bits then
+//         cost less than they save); else u2r
+//   u2    itself
+Format form_to_run(const Layout& stored, ScaleLayout scales, CpuFeatures features,
+                   std::size_t threads);
 
 // At most this many columns, so that no sum overflows.
 inline constexpr std::size_t most_columns = 1'000'000;
