@@ -59,7 +59,7 @@ struct T5rByTable {
 }  // namespace
 
 void dot_t5r_avx512vbmi(const DotJob& job) {
-  if (goes_in_bands(job, job.width)) return row_plane_in_bands<T5rByTable>(job);
+  if (goes_in_bands(job, job.width, t5r_bands_from)) return row_plane_in_bands<T5rByTable>(job);
   if (goes_by_blocks(job)) return row_plane_by_blocks<T5rByTable>(job);
   row_plane<V512, T5rByTable, 3>(job);
 }

@@ -6,7 +6,8 @@
 namespace onnxpack::kernels::ternary {
 
 void dot_t5r_avx512vnni(const DotJob& job) {
-  if (goes_in_bands(job, job.width)) return row_plane_in_bands<T5rByMinimum<V512>>(job);
+  if (goes_in_bands(job, job.width, t5r_bands_from))
+    return row_plane_in_bands<T5rByMinimum<V512>>(job);
   row_plane<V512, T5rByMinimum<V512>, 3>(job);
 }
 void dot_u2r_avx512vnni(const DotJob& job) {
@@ -14,7 +15,7 @@ void dot_u2r_avx512vnni(const DotJob& job) {
   row_plane<V512, U2r<V512>, 4>(job);
 }
 void dot_u2_avx512vnni(const DotJob& job) {
-  if (goes_in_bands(job, 4 * job.stride)) return u2_in_bands(job);
+  if (goes_in_bands(job, 4 * job.stride, u2_bands_from)) return u2_in_bands(job);
   u2_rows_of_all<V512, 4>(job);
 }
 

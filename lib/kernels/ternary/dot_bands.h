@@ -16,13 +16,15 @@ namespace onnxpack::kernels::ternary {
 namespace {
 
 constexpr std::size_t band_bytes = 65536;
-// Zen 5, share of the read ceiling, K = 14336 and 23040: u2 0.85 to 0.91 and 0.74 to 0.90, t5r 0.92
-// to 0.93 and 0.90 to 0.92. Shorter rows are as fast or faster without, and so is u2r of any
-// length.
 constexpr std::size_t piece_columns = 8192;
+// From here on bands pay. Zen 5, one thread, share of the read ceiling: u2 with K = 14336 goes from
+// 0.85 to 0.90, with 23040 from 0.74 to 0.87; t5r with 23040 from 0.90 to 0.92. Shorter rows are as
+// fast or faster without, and so is u2r of any length.
+constexpr std::size_t t5r_bands_from = 16384;
+constexpr std::size_t u2_bands_from = 8192;
 
-inline bool goes_in_bands(const DotJob& job, std::size_t columns) {
-  return job.m == 1 && job.blocks == 1 && columns > piece_columns;
+inline bool goes_in_bands(const DotJob& job, std::size_t columns, std::size_t from) {
+  return job.m == 1 && job.blocks == 1 && columns > from;
 }
 
 inline const std::uint8_t* prefetch_line(const std::uint8_t* line) {
