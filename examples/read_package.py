@@ -132,6 +132,95 @@ def transpose(matrix, parameters, where):
     return b"".join(cells[c::columns].tobytes() for c in range(columns))
 
 
+# ternary/1: a matrix is bytes of codes 0, 1 and 2, row by row; "real" is trit times scale
+U2, T5R, T5K, REALS = 1, 2, 3, {16: ("I", 0x80000000), 17: ("H", 0x8000), 18: ("H", 0x8000)}
+DIGITS = [bytes(b // 3**i % 3 if b < 243 else 255 for b in range(256)) for i in range(5)]
+PAIRS = [bytes(b >> 2 * i & 3 if b >> 2 * i & 3 < 3 else 255 for b in range(256)) for i in range(4)]
+
+
+def ternary_size(form, rows, columns):
+    if form in REALS:
+        return rows * columns * (4 if form == 16 else 2)
+    return {U2: -(-rows * columns // 4), T5R: -(-rows // 5) * -(-columns // 64) * 64, T5K: rows * -(-columns // 5)}[form]
+
+
+def ternary_codes(data, form, rows, columns, where):
+    if form in REALS:
+        kind, sign = REALS[form]
+        return bytes(1 if not value & (sign - 1) else 0 if value & sign else 2 for value in data.cast(kind))
+    data, out = bytes(data), bytearray(rows * columns)
+    if form == U2:
+        for i in range(4):
+            out[i::4] = data.translate(PAIRS[i])[:len(out[i::4])]
+    elif form == T5K:
+        stride = -(-columns // 5)
+        for n in range(rows):
+            row = bytearray(stride * 5)
+            for i in range(5):
+                row[i::5] = data[n * stride:(n + 1) * stride].translate(DIGITS[i])
+            out[n * columns:(n + 1) * columns] = row[:columns]
+    else:
+        stride = -(-columns // 64) * 64
+        for n in range(rows):
+            begin = n // 5 * stride
+            out[n * columns:(n + 1) * columns] = data[begin:begin + columns].translate(DIGITS[n % 5])
+    need(255 not in out, f"{where}: a byte of its ternary codes stands for no weights")
+    return bytes(out)
+
+
+def ternary_bytes(codes, form, rows, columns):
+    if form == U2:
+        codes += bytes(-len(codes) % 4)
+        return bytes(a | b << 2 | c << 4 | d << 6 for a, b, c, d in zip(*(codes[i::4] for i in range(4))))
+    step, along = (5, 1) if form == T5R else (1, 5)  # rows and columns in one byte
+    width, out = -(-columns // (64 if form == T5R else 5)) * (64 if form == T5R else 5), bytearray()
+    for n in range(0, rows, step):
+        lines = [(codes[r * columns:(r + 1) * columns] if r < rows else b"").ljust(width, b"\1") for r in range(n, n + step)]
+        digits = lines if along == 1 else [lines[0][i::5] for i in range(5)]
+        out += bytes(a + 3 * b + 9 * c + 27 * d + 81 * e for a, b, c, d, e in zip(*digits))
+    return bytes(out)
+
+
+class Ternary:
+    """One extent of ternary/1: `residual` is the map's, `used` how far it has come."""
+
+    def __init__(self, descriptor, where):
+        need(len(descriptor) == 40, f"{where}: its descriptor is not within the residual")
+        self.rows, self.columns, self.source, self.form, order, self.scales, self.block, self.scale_source, zero, self.scale_offset = struct.unpack(
+            "<QQBBBBIIIQ", descriptor)
+        forms = self.source in (U2, T5R, T5K, *REALS) and self.form in (U2, T5R, T5K, *REALS)
+        need(forms and order < 4 and zero == 0 and self.scales < 4, f"{where}: its descriptor is not known here")
+        self.turned, self.scales_turned = bool(order & 1), bool(order & 2)
+        limits = 0 < self.columns <= 1 << 22 and 0 < self.rows <= (1 << 40) // self.columns and (not self.turned or self.rows <= 1 << 22)
+        need(limits, f"{where}: a ternary matrix of {self.rows} rows and {self.columns} columns")
+        real = self.form in REALS
+        block = self.scales == 3 and self.block in (16, 32, 64, 128, 256, 512, 1024) or self.scales != 3 and self.block == 0
+        places = real or (self.scale_source == 0 and self.scale_offset == 0)
+        need(bool(self.scales) == real and block and places and (self.scales > 1 or not self.scales_turned) and (real or self.source != self.form or self.turned),
+             f"{where}: its forms and scales do not go together")
+        shape = (self.columns, self.rows) if self.turned else (self.rows, self.columns)
+        self.source_shape, self.source_size = shape, ternary_size(self.source, *shape)
+        self.size = ternary_size(self.form, self.rows, self.columns)
+        rows, columns = (self.columns, self.rows) if self.scales_turned else (self.rows, self.columns)
+        self.blocks = -(-columns // self.block) if self.block else 1
+        self.scales_size = (0, 1, rows, rows * self.blocks)[self.scales] * (4 if self.form == 16 else 2)
+
+    def decode(self, source, scales, where):
+        codes = ternary_codes(source, self.source, *self.source_shape, where)
+        if self.turned:
+            codes = b"".join(codes[r::self.rows] for r in range(self.rows))
+        if self.form not in REALS:
+            return ternary_bytes(codes, self.form, self.rows, self.columns)
+        kind, sign = REALS[self.form]
+        scales, out = scales.cast(kind), []
+        for r in range(self.rows):
+            for c, code in enumerate(codes[r * self.columns:(r + 1) * self.columns]):
+                n, k = (c, r) if self.scales_turned else (r, c)
+                scale = scales[0 if self.scales == 1 else n * self.blocks + (k // self.block if self.block else 0)]
+                out.append((scale ^ sign, 0, scale)[code])
+        return struct.pack(f"<{len(out)}{kind}", *out)
+
+
 def differing(a, b):
     return ", ".join(sorted(a ^ b)[:3])
 
@@ -151,7 +240,7 @@ class Package:
             about = known.get(name, held)
             need(storage in ("stored", "extents", "absent"), f"layout.json: {name}: storage {storage!r} is not known here", UNSUPPORTED)
             need(about is not held or (name.startswith(EXTRA) and storage != "extents"), f"layout.json: {name}: is not in the manifest")
-            right = bool(sources) == (storage == "extents") and len(set(sources)) == len(sources) and "extents/" + name not in sources
+            right = (not sources or storage == "extents") and len(set(sources)) == len(sources) and "extents/" + name not in sources
             need(right, f"layout.json: {name}: the sources {sources} do not go with storage {storage!r}")
             self.members[name] = Record(name=name, storage=storage, sources=sources, size=about["size"], sha256=about["sha256"],
                                         chunks=about.get("chunk_digests"))
@@ -201,7 +290,12 @@ class Package:
         for number, record in enumerate(struct.iter_unpack("<QQQII", whole[16:end])):
             size, offset, parameters, source, transformation = record
             where = f"{name}: extent {number}"
-            need(transformation in (0, 1), f"{where}: transformation {transformation} is not known here", UNSUPPORTED)
+            need(transformation in (0, 1, 2), f"{where}: transformation {transformation} is not known here", UNSUPPORTED)
+            if transformation == 2:
+                need(parameters == used, f"{where}: does not take the residual in order")
+                found, used = self.ternary(record, sources, where)
+                yield found
+                continue
             need(size > 0 and source < len(sources), f"{where}: {size} bytes of source {source} of {len(sources) - 1}")
             need(offset + size <= len(sources[source]), f"{where}: ends beyond its source")
             need(source or (offset == used and transformation == 0), f"{where}: does not take the residual in order")
@@ -210,6 +304,20 @@ class Package:
             found = sources[source][offset:offset + size]
             yield found if transformation == 0 else transpose(found, parameters, where)
         need(used == len(sources[0]), f"{name}: its residual has {len(sources[0])} bytes, the extents use {used}")
+
+    @staticmethod
+    def ternary(record, sources, where):
+        """The bytes of an extent of ternary/1, and where the residual goes on."""
+        size, offset, used, source, _ = record
+        t = Ternary(sources[0][used:used + 40], where)
+        need(size == t.size, f"{where}: {size} bytes of a ternary matrix of {t.size}")
+        used, parts = used + 40, []
+        for source, offset, length in (source, offset, t.source_size), (t.scale_source, t.scale_offset, t.scales_size):
+            need(source < len(sources) and offset + length <= len(sources[source]), f"{where}: ends beyond its source")
+            need(source or not length or offset == used, f"{where}: does not take the residual in order")
+            used += 0 if source else length
+            parts.append(sources[source][offset:offset + length])
+        return t.decode(*parts, where), used
 
     def read(self, name, write=lambda piece: None):
         """Gives a member's bytes to `write`, piece by piece, and raises at the end if they are not the member's."""

@@ -146,6 +146,10 @@ void Build::declare_limits(Flags& flags) {
                ONNXPACK_TRY(request_.min_coverage, parse_share(text));
                return {};
              });
+  flags.on("--compact",
+           "hold exactly ternary weights of the models in 1.6 bits each; unzip alone then gives no "
+           "model that runs",
+           request_.compact);
   flags.on("--fail-fast", "stop at the first target that is lost", request_.fail_fast);
   flags.number("--jobs", "N", "compilers at once (default: by cores)", request_.jobs);
   flags.once("--timeout", "TIME", "a compiler may take this long: 90s, 10m, 2h",

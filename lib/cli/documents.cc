@@ -100,6 +100,7 @@ json::Value component(const package::PackageFile& package, const manifest::Compo
        {"size", component.original.size},
        {"sha256", component.original.sha256},
        {"held", package.holds(component.model)},
+       {"stands_as_files", stands_as_files(package, component)},
        {"ir_version", component.ir_version},
        {"opset_imports", std::move(opsets)},
        {"producer", component.producer},

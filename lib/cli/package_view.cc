@@ -84,6 +84,16 @@ bool holds_variant(const package::PackageFile& package, const manifest::Variant&
                              [&](const std::string& member) { return package.holds(member); });
 }
 
+bool stands_as_files(const package::PackageFile& package, const manifest::Component& component) {
+  const auto plain = [&](const std::string& member) {
+    const auto* held = package.held(member);
+    return held == nullptr || held->storage == manifest::Storage::stored;
+  };
+  return plain(component.model) &&
+         std::ranges::all_of(component.external_data,
+                             [&](const auto& data) { return plain(data.member); });
+}
+
 std::vector<SizeLine> size_breakdown(const package::PackageFile& package) {
   std::vector<SizeLine> out;
   std::uint64_t stored = 0;

@@ -24,12 +24,15 @@ std::string_view to_string(target::Outcome outcome);  // "yes", "no", "unknown"
 
 // Bytes of all blobs of a variant; members that two partitions share count once.
 std::uint64_t variant_size(const manifest::Manifest& manifest, const manifest::Variant& variant);
-// The bytes that this file spends on it: of a blob that is held as extents, what stands nowhere else.
+// The bytes that this file spends on it: of a blob that is held as extents, what stands nowhere
+// else.
 std::uint64_t variant_own_size(const package::PackageFile& package,
                                const manifest::Variant& variant);
 // Models and external data as they were given to build.
 std::uint64_t original_size(const package::PackageFile& package);
 bool holds_variant(const package::PackageFile& package, const manifest::Variant& variant);
+// False where a file of the model is held as extents: `unzip` then gives its map.
+bool stands_as_files(const package::PackageFile& package, const manifest::Component& component);
 
 // Where the bytes of a package are.
 struct SizeLine {

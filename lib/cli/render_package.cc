@@ -50,6 +50,14 @@ void print_identity(const Console& console, const PackageFile& package) {
                     : Cell(fmt::format("a part: {} of the full package are not in this file ({})",
                                        count(missing, "member"), human_size(absent_bytes)),
                            Style::caution)});
+  for (const Component& component : manifest.components) {
+    if (stands_as_files(package, component)) continue;
+    table.add(
+        {"unzip", Cell(fmt::format("alone gives no {} that runs: its weights are held as extents; "
+                                   "extract puts them together",
+                                   printable(component.name)),
+                       Style::caution)});
+  }
   console.out() << table.render(console.paint(), 0);
 }
 

@@ -72,6 +72,8 @@ Status check_transformation(const Extent& extent) {
       return corrupt(fmt::format("a copy has no parameters, found {}", extent.parameters));
     case Transformation::transpose:
       return check_transpose(extent);
+    case Transformation::ternary:
+      return {};  // with its descriptor
   }
   return fail(
       ErrorKind::unsupported,
@@ -79,20 +81,45 @@ Status check_transformation(const Extent& extent) {
       "a newer onnx-pack made this package: update");
 }
 
+Status check_range(std::uint32_t source, std::uint64_t offset, std::uint64_t size,
+                   std::span<const std::uint64_t> sources) {
+  if (source > sources.size())
+    return corrupt(fmt::format("source {} of {}", source, sources.size()));
+  if (source == residual_source || range_within(offset, size, sources[source - 1])) return {};
+  return corrupt(fmt::format("bytes {} to {}+{} of source {}, which has {}", offset, offset, size,
+                             source, sources[source - 1]));
+}
+
 // What is true of one extent alone.
 Status check_extent(const Extent& extent, std::span<const std::uint64_t> sources) {
   if (extent.size == 0) return corrupt("it is empty");
   ONNXPACK_CHECK(check_transformation(extent));
-  if (extent.source > sources.size()) {
-    return corrupt(fmt::format("source {} of {}", extent.source, sources.size()));
+  if (extent.transformation != Transformation::ternary)
+    return check_range(extent.source, extent.offset, extent.size, sources);
+  ONNXPACK_TRY(TernarySizes sizes, check_ternary(extent.ternary));
+  if (extent.size != sizes.member)
+    return corrupt(fmt::format("a ternary matrix of {} bytes in {}", sizes.member, extent.size));
+  ONNXPACK_CHECK(check_range(extent.source, extent.offset, sizes.source, sources));
+  return check_range(extent.ternary.scale_source, extent.ternary.scale_offset, sizes.scales,
+                     sources);
+}
+
+// Where an extent of the residual, or a part of one, has to stand.
+Status check_place(std::uint64_t expected, std::uint64_t found) {
+  if (found == expected) return {};
+  return corrupt(fmt::format("the residual goes on at {}, found {}", expected, found));
+}
+
+// Of the descriptor's parts that stand in the residual, which has come to `used`.
+Status check_ternary_places(const Extent& extent, std::uint64_t used) {
+  ONNXPACK_TRY(TernarySizes sizes, check_ternary(extent.ternary));
+  used += descriptor_size;
+  if (extent.source == residual_source) {
+    ONNXPACK_CHECK(check_place(used, extent.offset));
+    used += sizes.source;
   }
-  if (extent.source != residual_source &&
-      !range_within(extent.offset, extent.size, sources[extent.source - 1])) {
-    return corrupt(fmt::format("bytes {} to {}+{} of source {}, which has {}", extent.offset,
-                               extent.offset, extent.size, extent.source,
-                               sources[extent.source - 1]));
-  }
-  return {};
+  if (sizes.scales == 0 || extent.ternary.scale_source != residual_source) return {};
+  return check_place(used, extent.ternary.scale_offset);
 }
 
 // What is true of them together: sizes add up, and the residual is used in order without gap or
@@ -108,16 +135,18 @@ Status check_sums(std::span<const Extent> extents, std::uint64_t size, std::uint
           fmt::format("extent {}: it ends beyond the member, which has {} bytes", i, size));
     }
     total = *sum;
-    if (extent.source != residual_source) continue;
-    if (extent.offset != used) {
+    const std::uint64_t takes = residual_bytes(extent);
+    if (takes == 0) continue;
+    const bool ternary = extent.transformation == Transformation::ternary;
+    ONNXPACK_CHECK(in(check_place(used, ternary ? extent.parameters : extent.offset),
+                      fmt::format("extent {}", i)));
+    if (!range_within(used, takes, residual)) {
       return corrupt(
-          fmt::format("extent {}: the residual goes on at {}, found {}", i, used, extent.offset));
+          fmt::format("extent {}: {} bytes at {} of a residual of {}", i, takes, used, residual));
     }
-    if (!range_within(used, extent.size, residual)) {
-      return corrupt(fmt::format("extent {}: {} bytes at {} of a residual of {}", i, extent.size,
-                                 used, residual));
-    }
-    used += extent.size;
+    if (ternary)
+      ONNXPACK_CHECK(in(check_ternary_places(extent, used), fmt::format("extent {}", i)));
+    used += takes;
   }
   if (total != size) {
     return corrupt(fmt::format("extents give {} bytes, the member has {}", total, size));
@@ -129,7 +158,49 @@ Status check_sums(std::span<const Extent> extents, std::uint64_t size, std::uint
   return {};
 }
 
+// Of ternary extents the descriptor, which stands in the residual, which begins at `begin`, at
+// `used`.
+Status read_descriptor(const io::ReadableFile& member, std::uint64_t begin, std::uint64_t used,
+                       Extent& extent) {
+  if (extent.transformation != Transformation::ternary) return {};
+  ONNXPACK_CHECK(check_place(used, extent.parameters));
+  const std::uint64_t residual = member.size() - begin;
+  if (!range_within(extent.parameters, descriptor_size, residual))
+    return corrupt(
+        fmt::format("a ternary descriptor at {} of a residual of {}", extent.parameters, residual));
+  ONNXPACK_TRY(Bytes bytes, member.read(begin + extent.parameters, descriptor_size));
+  ONNXPACK_TRY(extent.ternary, parse_descriptor(bytes));
+  return {};
+}
+
 }  // namespace
+
+std::uint64_t residual_bytes(const Extent& extent) {
+  if (extent.transformation != Transformation::ternary)
+    return extent.source == residual_source ? extent.size : 0;
+  auto sizes = check_ternary(extent.ternary);
+  if (!sizes) return descriptor_size;
+  return descriptor_size + (extent.source == residual_source ? sizes->source : 0) +
+         (extent.ternary.scale_source == residual_source ? sizes->scales : 0);
+}
+
+void place_in_residual(std::vector<Extent>& extents) {
+  std::uint64_t used = 0;
+  for (Extent& extent : extents) {
+    const std::uint64_t takes = residual_bytes(extent);
+    if (extent.transformation == Transformation::ternary) {
+      extent.parameters = used;
+      if (extent.source == residual_source) extent.offset = used + descriptor_size;
+      if (is_real(extent.ternary.to) && extent.ternary.scale_source == residual_source) {
+        auto sizes = check_ternary(extent.ternary);
+        extent.ternary.scale_offset = used + takes - (sizes ? sizes->scales : 0);
+      }
+    } else if (extent.source == residual_source) {
+      extent.offset = used;
+    }
+    used += takes;
+  }
+}
 
 Bytes encode(std::span<const Extent> extents) {
   Bytes out;
@@ -152,10 +223,15 @@ Result<std::vector<Extent>> parse(const io::ReadableFile& member, std::uint64_t 
   ONNXPACK_TRY(Bytes records, member.read(header_size, count * record_size));
   ByteReader reader(records);
   std::vector<Extent> out;
+  std::uint64_t used = 0;
   out.reserve(static_cast<std::size_t>(count));
   for (std::uint64_t i = 0; i < count; ++i) {
     ONNXPACK_TRY(Extent extent, read_extent(reader));
+    ONNXPACK_CHECK(
+        in(read_descriptor(member, map_size(count), used, extent), fmt::format("extent {}", i)));
     ONNXPACK_CHECK(in(check_extent(extent, sources), fmt::format("extent {}", i)));
+    // Sizes that do not fit are refused below, whatever comes of this.
+    used = checked_add(used, residual_bytes(extent)).value_or(~std::uint64_t{0});
     out.push_back(extent);
   }
   ONNXPACK_CHECK(check_sums(out, size, member.size() - map_size(count)));

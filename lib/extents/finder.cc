@@ -7,6 +7,7 @@
 
 #include "byte_window.h"
 #include "onnxpack/extents/content.h"
+#include "ternary_heads.h"
 #include "window_table.h"
 
 namespace onnxpack::extents {
@@ -40,10 +41,6 @@ struct Finder::State {
     std::uint64_t begin = 0;  // in the blob
     Extent extent;            // size 0: none
   };
-  struct Placed {
-    std::uint64_t offset = 0;
-    Matrix matrix;
-  };
   class Search;
 
   void note_site(const std::byte* site, std::uint32_t source, std::uint64_t offset) {
@@ -54,12 +51,36 @@ struct Finder::State {
   Status note_range(const io::ReadableFile& file, std::uint32_t source, const Range& range,
                     const CancelFlag* cancel);
   Status note_transposed(const io::ReadableFile& file, std::uint32_t source, const Range& range);
+  Status note_ternary(const io::ReadableFile& file, std::uint32_t source, const Range& range);
+  void note_whole(const std::byte* begin, const Extent& extent);
 
   std::uint64_t distance;
   WindowTable table;
   std::vector<std::shared_ptr<const io::ReadableFile>> sources;
-  std::vector<Placed> matrices;
+  std::vector<Extent> whole;  // matrices in another form, found by their first bytes
 };
+
+void Finder::State::note_whole(const std::byte* begin, const Extent& extent) {
+  whole.push_back(extent);
+  auto number = static_cast<std::uint32_t>(whole.size());
+  for (std::size_t i = 0; i < step_size; ++i) {
+    if (!is_fill(load_word(begin + i))) table.insert(begin + i, {i, extent.source, number});
+  }
+}
+
+// Codes of ternary weights are made from whole matrices, too.
+Status Finder::State::note_ternary(const io::ReadableFile& file, std::uint32_t source,
+                                   const Range& range) {
+  ONNXPACK_TRY(auto heads, ternary_heads(file, range, site_size));
+  for (const TernaryHead& head : heads) {
+    note_whole(head.begin.data(), {.size = head.size,
+                                   .offset = range.offset,
+                                   .source = source,
+                                   .transformation = Transformation::ternary,
+                                   .ternary = head.ternary});
+  }
+  return {};
+}
 
 // A transposed tensor is found by its first bytes and as a whole: what a compiler folds, it folds
 // whole.
@@ -78,11 +99,11 @@ Status Finder::State::note_transposed(const io::ReadableFile& file, std::uint32_
     ONNXPACK_CHECK(file.read_at(range.offset + element * matrix.element, to));
     filled += to.size();
   }
-  matrices.push_back({range.offset, matrix});
-  auto number = static_cast<std::uint32_t>(matrices.size());
-  for (std::size_t i = 0; i < step_size; ++i) {
-    if (!is_fill(load_word(begin.data() + i))) table.insert(begin.data() + i, {i, source, number});
-  }
+  note_whole(begin.data(), {.size = range.size,
+                            .offset = range.offset,
+                            .source = source,
+                            .transformation = Transformation::transpose,
+                            .parameters = transpose_parameters(matrix)});
   return {};
 }
 
@@ -118,6 +139,7 @@ class Finder::State::Search {
       ONNXPACK_TRY(at, scan(view, at));
     }
     add_literal(size_);
+    place_in_residual(extents_);
     return std::move(extents_);
   }
 
@@ -130,8 +152,8 @@ class Finder::State::Search {
       const std::byte* here = view.data() + i;
       auto place = state_.table.find(here);
       if (!place) continue;
-      ONNXPACK_TRY(Match match, place->matrix == 0 ? extend(at + i, *place)
-                                                   : compare_transposed(at + i, *place));
+      ONNXPACK_TRY(Match match,
+                   place->matrix == 0 ? extend(at + i, *place) : compare_whole(at + i, *place));
       if (match.extent.size < least_match) continue;
       add_match(match);
       return covered_;
@@ -154,21 +176,18 @@ class Finder::State::Search {
                  {.size = before + after, .offset = place.offset - before, .source = place.source}};
   }
 
-  Result<Match> compare_transposed(std::uint64_t at, Place place) {
-    const Placed& placed = state_.matrices[place.matrix - 1];
-    std::uint64_t size = placed.matrix.size();
-    if (at < covered_ + place.offset || size > size_ - (at - place.offset)) return Match{};
-    auto turned = transposed(*state_.sources[place.source - 1], placed.offset, placed.matrix);
-    ByteWindow expected(*turned);
+  Result<Match> compare_whole(std::uint64_t at, Place place) {
+    const Extent& extent = state_.whole[place.matrix - 1];
+    if (at < covered_ + place.offset || extent.size > size_ - (at - place.offset)) return Match{};
+    const io::ReadableFile& source = *state_.sources[place.source - 1];
+    auto made = extent.transformation == Transformation::transpose
+                    ? transposed(source, extent.offset, matrix_of(extent.size, extent.parameters))
+                    : ternary_file(source, extent.offset, nullptr, extent.ternary);
+    ByteWindow expected(*made);
     ONNXPACK_TRY(std::uint64_t equal,
-                 equal_forward(compared_, at - place.offset, expected, 0, size));
-    if (equal < size) return Match{};
-    return Match{at - place.offset,
-                 {.size = size,
-                  .offset = placed.offset,
-                  .source = place.source,
-                  .transformation = Transformation::transpose,
-                  .parameters = transpose_parameters(placed.matrix)}};
+                 equal_forward(compared_, at - place.offset, expected, 0, extent.size));
+    if (equal < extent.size) return Match{};
+    return Match{at - place.offset, extent};
   }
 
   void add_match(const Match& match) {
@@ -179,8 +198,7 @@ class Finder::State::Search {
 
   void add_literal(std::uint64_t end) {
     if (end == covered_) return;
-    extents_.push_back({.size = end - covered_, .offset = residual_});
-    residual_ += end - covered_;
+    extents_.push_back({.size = end - covered_});
     covered_ = end;
   }
 
@@ -190,7 +208,6 @@ class Finder::State::Search {
   std::map<std::uint32_t, ByteWindow> sources_;
   std::uint64_t size_;
   std::uint64_t covered_ = 0;
-  std::uint64_t residual_ = 0;
   std::vector<Extent> extents_;
 };
 
@@ -211,6 +228,7 @@ Status Finder::add_source(std::shared_ptr<const io::ReadableFile> file,
     ONNXPACK_CHECK(check(cancel));
     ONNXPACK_CHECK(state_->note_range(*state_->sources.back(), number, range, cancel));
     ONNXPACK_CHECK(state_->note_transposed(*state_->sources.back(), number, range));
+    ONNXPACK_CHECK(state_->note_ternary(*state_->sources.back(), number, range));
   }
   return {};
 }

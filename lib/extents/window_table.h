@@ -40,8 +40,8 @@ inline std::uint64_t hash_window(const std::byte* at) {
 struct Place {
   std::uint64_t offset = 0;
   std::uint32_t source = 0;
-  // 0: the window stands in the source so. Else it stands in its matrix number n - 1 transposed,
-  // and `offset` counts in that.
+  // 0: the window stands in the source so. Else it stands in matrix number n - 1 in another form
+  // (transposed, or as ternary codes), and `offset` counts in that.
   std::uint32_t matrix = 0;
 };
 

@@ -49,15 +49,13 @@ Result<Storage> read_storage(const Cursor& cursor, UnknownFields mode) {
               "a newer onnx-pack made this package: update");
 }
 
-// There where the bytes are held as extents, and only there.
+// Only where the bytes are held as extents. None are needed where all of them stand in the map, as
+// ternary codes do.
 Result<std::vector<std::string>> read_sources(const Cursor& cursor, Storage storage) {
   ONNXPACK_TRY(auto out, json::read_optional_array(
                              cursor, "sources", [](const Cursor& item) { return item.string(); }));
-  bool mapped = storage == Storage::extents;
-  if (mapped == !out.empty()) return out;
-  return std::unexpected(cursor.error(mapped
-                                          ? "a member that is held as extents names its sources"
-                                          : "only a member that is held as extents has sources"));
+  if (storage == Storage::extents || out.empty()) return out;
+  return std::unexpected(cursor.error("only a member that is held as extents has sources"));
 }
 
 Result<LayoutMember> read_member(const Cursor& cursor, UnknownFields mode) {

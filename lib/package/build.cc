@@ -299,7 +299,8 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
                        .blobs = sorted(std::move(blobs), &SourceFile::member),
                        .annexes = {},
                        .expected = {},
-                       .manifest = std::move(manifest)};
+                       .manifest = std::move(manifest),
+                       .compact = request.compact};
     ONNXPACK_TRY(auto written,
                  write_package(environment, parts, request.output, request.overwrite));
     report.package_id = written.id;

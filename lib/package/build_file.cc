@@ -237,6 +237,7 @@ Status Reader::limits(const Cursor& root) {
     out_.jobs = static_cast<unsigned>(number);
   }
   ONNXPACK_TRY(out_.fail_fast, root.boolean_or("fail_fast", false));
+  ONNXPACK_TRY(out_.compact, root.boolean_or("compact", false));
   ONNXPACK_TRY(auto allowed, root.strings_or_empty("allow_missing"));
   out_.allow_missing.insert(out_.allow_missing.end(), allowed.begin(), allowed.end());
   ONNXPACK_TRY(auto coverage, root.find("min_coverage"));
@@ -292,6 +293,7 @@ Result<BuildRequest> Reader::request(const Cursor& root) {
                                  "backend_options",
                                  "jobs",
                                  "fail_fast",
+                                 "compact",
                                  "allow_missing",
                                  "min_coverage",
                                  "timeout",

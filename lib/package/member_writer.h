@@ -11,6 +11,7 @@
 
 #include "onnxpack/archive/writer.h"
 #include "onnxpack/extents/finder.h"
+#include "onnxpack/extents/resolve.h"
 #include "onnxpack/io/segment.h"
 #include "onnxpack/manifest/manifest.h"
 #include "onnxpack/package/environment.h"
@@ -29,18 +30,30 @@ class MemberWriter {
 
   // From here on blobs may be held as extents. `expected_bytes`, of the sources to come.
   void share(std::uint64_t expected_bytes);
-  // A member that was added as it is, in whose `ranges` the bytes of blobs are looked for.
-  Status add_source(const std::string& name, std::shared_ptr<const io::ReadableFile> content,
-                    std::span<const extents::Range> ranges);
+  // A member in whose `ranges` the bytes of blobs are looked for: one that was added as it is, or
+  // one that add_held() will add. Gives its number as a source.
+  Result<std::uint32_t> add_source(const std::string& name,
+                                   std::shared_ptr<const io::ReadableFile> content,
+                                   std::span<const extents::Range> ranges);
   // Held as extents where that saves a sixteenth, else as it is; what it adds is a source of
   // the blobs to come. Keeps `file`.
   Status add_blob(const std::string& name, std::shared_ptr<const io::ReadableFile> file);
 
+  // For members that are held as extents of what comes later in the order of the manifest:
+  // The extents of `file` in the sources so far.
+  Result<std::vector<extents::Extent>> find(const io::ReadableFile& file);
+  // Held as these extents; from here on what is found in source `number`, which this member was
+  // added as, is found in what they refer to. As it is, where the extents do not pay.
+  Status add_held(const std::string& name, std::shared_ptr<const io::ReadableFile> file,
+                  std::vector<extents::Extent> extents, std::uint32_t number);
+  // The order of members in the manifest, whatever the order in which they are written.
+  void list_in_order(std::vector<std::string> names) { order_ = std::move(names); }
+
   // A member that the manifest does not know, written by finish(). Requires: in the order of names.
   void add_annex(std::string name, Bytes content);
 
-  // The member that was added last.
-  const manifest::Member& last() const { return members_.back(); }
+  // Requires: it was added. Looks from the last one on.
+  const manifest::Member& written(std::string_view member) const;
 
   // Digest lists, annexes, layout.json, manifest.json, directory: completes `manifest` with the
   // members and the archive with the indexes. Returns the package id. Errors also: as
@@ -54,11 +67,11 @@ class MemberWriter {
   void note(const std::string& name, crypto::ContentHashes hashes, manifest::LayoutMember how);
   Status add_digest_lists();
   Status write_annexes();
-  // Nothing when holding it as extents does not pay.
-  Result<std::optional<std::vector<extents::Extent>>> find(const std::string& name,
-                                                           const io::ReadableFile& file);
-  Status add_mapped(const std::string& name, std::shared_ptr<const io::ReadableFile> file,
-                    std::vector<extents::Extent> extents);
+  void put_in_order();
+  // Gives the number of the map as a source.
+  Result<std::uint32_t> add_mapped(const std::string& name,
+                                   std::shared_ptr<const io::ReadableFile> file,
+                                   std::vector<extents::Extent> extents);
 
   const Environment& environment_;
   archive::ArchiveWriter archive_;
@@ -68,6 +81,8 @@ class MemberWriter {
   std::map<std::string, std::vector<crypto::Digest>> chunks_;
   std::optional<extents::Finder> finder_;
   std::vector<std::string> sources_;  // sources_[n - 1] is the finder's source n
+  std::map<std::uint32_t, extents::HeldAs> held_;
+  std::vector<std::string> order_;
   std::uint64_t done_ = 0;
 };
 
@@ -75,13 +90,15 @@ class MemberWriter {
 // is simpler to map into memory.
 bool extents_pay(std::span<const extents::Extent> extents, std::uint64_t size);
 
-// What a map member consists of: the encoded records, and the residual's ranges of `file`.
+// What a map member consists of: the encoded records, and the residual: ranges of `file`, and what
+// ternary extents have there.
 struct MapContent {
-  std::shared_ptr<const Bytes> records;
   std::vector<io::Segment> segments;
+  std::vector<std::shared_ptr<const void>> owners;  // of what the segments borrow beside `file`
+  std::uint64_t records_size = 0;
 };
-// `file` is the member in full. Borrows it.
-MapContent map_content(std::span<const extents::Extent> extents, const io::ReadableFile& file);
+// `file` is the member in full. Borrows it. Errors: as reading it.
+Result<MapContent> map_content(std::vector<extents::Extent> extents, const io::ReadableFile& file);
 // Numbers the sources from 1 as they are first used; `names` gets those used, in that order.
 void renumber_sources(std::vector<extents::Extent>& extents, std::span<const std::string> all,
                       std::vector<std::string>& names);

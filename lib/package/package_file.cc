@@ -126,10 +126,19 @@ Result<const archive::Entry*> PackageFile::entry(std::string_view member) const 
       fmt::format("take it from the full package with the same id ({})", id_.substr(0, 12)));
 }
 
-std::uint64_t PackageFile::Mapping::place(const extents::Extent& extent) const {
-  if (extent.source != extents::residual_source)
-    return sources[extent.source - 1]->offset + extent.offset;
-  return map->offset + extents::map_size(extents.size()) + extent.offset;
+std::uint64_t PackageFile::Mapping::place(std::uint32_t source, std::uint64_t offset) const {
+  if (source != extents::residual_source) return sources[source - 1]->offset + offset;
+  return map->offset + extents::map_size(extents.size()) + offset;
+}
+
+std::unique_ptr<io::ReadableFile> PackageFile::transformed(const Mapping& mapping,
+                                                           const extents::Extent& extent) const {
+  const std::uint64_t place = mapping.place(extent.source, extent.offset);
+  if (extent.transformation == extents::Transformation::transpose)
+    return extents::transposed(*file_, place, extents::matrix_of(extent.size, extent.parameters));
+  extents::Ternary ternary = extent.ternary;
+  ternary.scale_offset = mapping.place(ternary.scale_source, ternary.scale_offset);
+  return extents::ternary_file(*file_, place, file_.get(), ternary);
 }
 
 Result<PackageFile::Mapping> PackageFile::mapping(std::string_view member) const {
@@ -169,11 +178,10 @@ Result<PackageFile::Content> PackageFile::content(std::string_view member) const
   out.ranges.reserve(mapping.extents.size());
   for (const extents::Extent& extent : mapping.extents) {
     if (extent.transformation == extents::Transformation::copy) {
-      out.ranges.push_back({file_.get(), mapping.place(extent), extent.size});
+      out.ranges.push_back({file_.get(), mapping.place(extent.source, extent.offset), extent.size});
       continue;
     }
-    out.files.push_back(extents::transposed(*file_, mapping.place(extent),
-                                            extents::matrix_of(extent.size, extent.parameters)));
+    out.files.push_back(transformed(mapping, extent));
     out.ranges.push_back({out.files.back().get(), 0, extent.size});
   }
   return out;

@@ -140,7 +140,8 @@ EditReport report_of(const PackageFile& package) {
 
 Result<EditReport> repack_folder(const Environment& environment,
                                  const std::filesystem::path& folder,
-                                 const std::filesystem::path& output, io::Overwrite overwrite) {
+                                 const std::filesystem::path& output, io::Overwrite overwrite,
+                                 bool compact) {
   auto& files = *environment.files;
   ONNXPACK_CHECK(check_edit_output(environment, output, overwrite));
   ONNXPACK_TRY(auto content, read_folder(files, folder));
@@ -154,12 +155,14 @@ Result<EditReport> repack_folder(const Environment& environment,
   ONNXPACK_TRY(auto package, open_packed(files, packed, folder));
   ONNXPACK_CHECK(check_whole(environment, folder, package));
 
-  bool anew = is_spread_out(content.layout) && !package.manifest().variants.empty() &&
-              check_editable(package).has_value();
+  if (compact) ONNXPACK_CHECK(check_editable(package));
+  bool anew = compact || (is_spread_out(content.layout) && !package.manifest().variants.empty() &&
+                          check_editable(package).has_value());
   if (anew) {
     auto packages = std::span(&package, 1);
     ONNXPACK_TRY(auto annexes, gather_annexes(packages, {}, SameManifest::yes));
     ONNXPACK_TRY(auto unpacked, Unpacked::take(environment, packages, package.manifest()));
+    unpacked.parts().compact |= compact;
     return write_edited(environment, package, unpacked.parts(), std::move(annexes), output,
                         overwrite);
   }

@@ -148,7 +148,7 @@ class SlimWriter {
 
   Status write_map(const SlimMember& member) {
     ONNXPACK_TRY(auto whole, package_.open_member(member.name));
-    MapContent content = map_content(member.extents, *whole);
+    ONNXPACK_TRY(MapContent content, map_content(member.extents, *whole));
     std::string name = std::string(manifest::extents_folder) + member.name;
     ONNXPACK_TRY(auto added, archive_.add(name, content.segments, options()));
     done_ += added.hashes.size;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "compact.h"
 #include "members.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
@@ -122,6 +123,8 @@ Result<Unpacked> Unpacked::take(const Environment& environment,
     for (const auto& data : component.external_data)
       out.parts_.expected[data.member] = holder->manifest().find_member(data.member)->sha256;
     out.parts_.components.push_back(std::move(prepared));
+    ONNXPACK_TRY(bool compact, is_compact(*holder));
+    out.parts_.compact |= compact;
   }
   for (const auto& attachment : manifest.attachments) {
     ONNXPACK_TRY(auto file, take_member(packages, attachment.member));

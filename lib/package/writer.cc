@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "compact.h"
 #include "member_writer.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
@@ -29,35 +30,64 @@ extents::Matrix as_matrix(const model::Constant& constant) {
   return plain ? extents::Matrix{element, rows, columns} : extents::Matrix{};
 }
 
-// The tensors of each file of the component, where they stand in the packaged one: [0] is the
-// model, then the external files.
-std::vector<std::vector<extents::Range>> constant_ranges(const PreparedComponent& component) {
-  std::vector<std::vector<extents::Range>> out(1 + component.model.external_files().size());
+// The form in which a matrix may be ternary.
+extents::TernaryForm ternary_form(model::DataType type) {
+  switch (type) {
+    case model::DataType::float32:
+      return extents::TernaryForm::float32;
+    case model::DataType::float16:
+      return extents::TernaryForm::float16;
+    case model::DataType::bfloat16:
+      return extents::TernaryForm::bfloat16;
+    case model::DataType::uint2:
+      return extents::TernaryForm::u2;
+    default:
+      return extents::TernaryForm::none;
+  }
+}
+
+extents::Range as_range(const model::Constant& constant, std::uint64_t offset) {
+  extents::Range out{offset, constant.size, as_matrix(constant)};
+  if (constant.dims.size() != 2 || constant.dims[0] < 1 || constant.dims[1] < 1) return out;
+  out.form = ternary_form(constant.type);
+  out.rows = static_cast<std::uint64_t>(constant.dims[0]);
+  out.columns = static_cast<std::uint64_t>(constant.dims[1]);
+  return out;
+}
+
+// The files of the component as they are packaged, with their tensors.
+Result<std::vector<ComponentFile>> files_of(const PreparedComponent& component,
+                                            model::Splice splice) {
+  std::vector<ComponentFile> out;
+  out.push_back({component.description.model,
+                 model::splice_view(component.model.shared_file(), std::move(splice)),
+                 {}});
+  for (std::size_t i = 0; i < component.description.external_data.size(); ++i) {
+    ONNXPACK_TRY(auto file, component.model.open_external(i));
+    out.push_back({component.description.external_data[i].member, std::move(file), {}});
+  }
   for (const auto& constant : component.model.constants()) {
     if (constant.size == 0) continue;
-    extents::Matrix matrix = as_matrix(constant);
     if (const auto* here = std::get_if<model::InlineData>(&constant.data)) {
-      out[0].push_back(
-          {component.annotated.annotated_offset(here->range.offset), here->range.size, matrix});
+      out[0].ranges.push_back(
+          as_range(constant, component.annotated.annotated_offset(here->range.offset)));
     } else if (const auto* there = std::get_if<model::ExternalData>(&constant.data)) {
-      out[1 + there->file].push_back({there->range.offset, there->range.size, matrix});
+      out[1 + there->file].ranges.push_back(as_range(constant, there->range.offset));
     }
   }
   return out;
 }
 
-// Blobs may refer to the bytes of constants.
-Status add_sources(MemberWriter& writer, const PreparedComponent& component, model::Splice splice) {
-  auto ranges = constant_ranges(component);
-  ONNXPACK_CHECK(writer.add_source(
-      component.description.model,
-      model::splice_view(component.model.shared_file(), std::move(splice)), ranges[0]));
-  for (std::size_t i = 0; i < component.description.external_data.size(); ++i) {
-    ONNXPACK_TRY(auto file, component.model.open_external(i));
-    ONNXPACK_CHECK(writer.add_source(component.description.external_data[i].member, std::move(file),
-                                     ranges[1 + i]));
+Result<std::vector<ComponentFile>> files_of(const PackageParts& parts,
+                                            const std::map<std::string, std::string>& blobs) {
+  std::vector<ComponentFile> out;
+  for (const auto& component : parts.components) {
+    ONNXPACK_TRY(auto table, scope_table(component.description, parts.manifest, blobs));
+    ONNXPACK_TRY(auto splice, component.annotated.with_table(table));
+    ONNXPACK_TRY(auto files, files_of(component, std::move(splice)));
+    std::ranges::move(files, std::back_inserter(out));
   }
-  return {};
+  return out;
 }
 
 Status write_component(MemberWriter& writer, const PreparedComponent& component,
@@ -79,7 +109,13 @@ Status write_component(MemberWriter& writer, const PreparedComponent& component,
     ONNXPACK_TRY(auto file, component.model.open_external(i));
     ONNXPACK_CHECK(writer.add_file(component.description.external_data[i].member, *file));
   }
-  return share ? add_sources(writer, component, std::move(splice)) : Status();
+  if (!share) return {};
+  ONNXPACK_TRY(auto files, files_of(component, std::move(splice)));
+  for (auto& file : files) {
+    ONNXPACK_TRY(auto number, writer.add_source(file.member, std::move(file.content), file.ranges));
+    (void)number;
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const io::ReadableFile>> open_source(const Environment& environment,
@@ -99,7 +135,7 @@ std::unexpected<Error> damaged(const std::string& member, const std::string& fou
 }
 
 Status check_written(const MemberWriter& writer, const SourceFile& source) {
-  const std::string& found = writer.last().sha256;
+  const std::string& found = writer.written(source.member).sha256;
   if (source.sha256.empty() || found == source.sha256) return {};
   if (source.content) return damaged(source.member, found, source.sha256);
   return fail(ErrorKind::untrusted,
@@ -109,19 +145,67 @@ Status check_written(const MemberWriter& writer, const SourceFile& source) {
               "`onnx-pack cache verify`");
 }
 
-Status write_files(const Environment& environment, MemberWriter& writer,
-                   const std::vector<SourceFile>& attachments,
-                   const std::vector<SourceFile>& blobs) {
+std::uint64_t components_size(const std::vector<PreparedComponent>& components) {
+  std::uint64_t out = 0;
+  for (const auto& component : components) {
+    out += component.model.file().size();
+    for (const auto& file : component.model.external_files()) out += file.size;
+  }
+  return out;
+}
+
+Status write_attachments(const Environment& environment, MemberWriter& writer,
+                         const std::vector<SourceFile>& attachments) {
   for (const SourceFile& attachment : attachments) {
     ONNXPACK_TRY(auto file, open_source(environment, attachment));
     ONNXPACK_CHECK(writer.add_file(attachment.member, *file));
     ONNXPACK_CHECK(check_written(writer, attachment));
   }
-  for (const SourceFile& blob : blobs) {
+  return {};
+}
+
+Status write_plain(const Environment& environment, MemberWriter& writer, const PackageParts& parts,
+                   const std::map<std::string, std::string>& blob_digests) {
+  const bool share = !parts.blobs.empty();
+  if (share) writer.share(components_size(parts.components));
+  for (const auto& component : parts.components)
+    ONNXPACK_CHECK(write_component(writer, component, parts.manifest, blob_digests, share));
+  ONNXPACK_CHECK(write_attachments(environment, writer, parts.attachments));
+  for (const SourceFile& blob : parts.blobs) {
     ONNXPACK_TRY(auto file, open_source(environment, blob));
     ONNXPACK_CHECK(writer.add_blob(blob.member, std::move(file)));
     ONNXPACK_CHECK(check_written(writer, blob));
   }
+  return {};
+}
+
+std::vector<std::string> member_order(const std::vector<ComponentFile>& files,
+                                      const PackageParts& parts) {
+  std::vector<std::string> out;
+  for (const auto& file : files) out.push_back(file.member);
+  for (const auto& attachment : parts.attachments) out.push_back(attachment.member);
+  for (const auto& blob : parts.blobs) out.push_back(blob.member);
+  return out;
+}
+
+Status write_compact(const Environment& environment, MemberWriter& writer,
+                     const PackageParts& parts,
+                     const std::map<std::string, std::string>& blob_digests) {
+  writer.share(components_size(parts.components));
+  ONNXPACK_TRY(auto files, files_of(parts, blob_digests));
+  writer.list_in_order(member_order(files, parts));
+  std::vector<CompactBlob> blobs;
+  for (const SourceFile& blob : parts.blobs) {
+    ONNXPACK_TRY(auto file, open_source(environment, blob));
+    blobs.push_back({blob.member, std::move(file)});
+  }
+  ONNXPACK_TRY(auto stored, write_compact_components(writer, files, blobs));
+  ONNXPACK_CHECK(write_attachments(environment, writer, parts.attachments));
+  for (std::size_t i = 0; i < blobs.size(); ++i) {
+    if (!stored.contains(i)) ONNXPACK_CHECK(writer.add_blob(blobs[i].member, blobs[i].content));
+  }
+  // All of them at once: the first are written before anything else.
+  for (const SourceFile& blob : parts.blobs) ONNXPACK_CHECK(check_written(writer, blob));
   return {};
 }
 
@@ -145,15 +229,6 @@ Status check_expected(const manifest::Manifest& manifest,
     if (member != nullptr && member->sha256 != sha256) return damaged(name, member->sha256, sha256);
   }
   return {};
-}
-
-std::uint64_t components_size(const std::vector<PreparedComponent>& components) {
-  std::uint64_t out = 0;
-  for (const auto& component : components) {
-    out += component.model.file().size();
-    for (const auto& file : component.model.external_files()) out += file.size;
-  }
-  return out;
 }
 
 std::uint64_t blobs_size(const Environment& environment, const std::vector<SourceFile>& blobs) {
@@ -195,17 +270,14 @@ Result<WrittenPackage> write_package(const Environment& environment, const Packa
   for (const SourceFile& blob : parts.blobs) blob_digests[blob.member] = blob.sha256;
 
   ONNXPACK_TRY(auto file, environment.files->create(output));
-  std::uint64_t sources_size = components_size(parts.components);
-  environment.watcher->started("write", sources_size + blobs_size(environment, parts.blobs));
+  environment.watcher->started(
+      "write", components_size(parts.components) + blobs_size(environment, parts.blobs));
   MemberWriter writer(environment, *file);
-  bool share = !parts.blobs.empty();
-  if (share) writer.share(sources_size);
   WrittenPackage written;
   auto write = [&]() -> Status {
     manifest::Manifest manifest = parts.manifest;
-    for (const auto& component : parts.components)
-      ONNXPACK_CHECK(write_component(writer, component, manifest, blob_digests, share));
-    ONNXPACK_CHECK(write_files(environment, writer, parts.attachments, parts.blobs));
+    ONNXPACK_CHECK(parts.compact ? write_compact(environment, writer, parts, blob_digests)
+                                 : write_plain(environment, writer, parts, blob_digests));
     ONNXPACK_CHECK(add_annexes(environment, writer, parts.annexes));
     ONNXPACK_TRY(written.id, writer.finish(manifest));
     return check_expected(manifest, parts.expected);

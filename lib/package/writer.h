@@ -31,6 +31,8 @@ struct PackageParts {
   // What other members must turn out to be: external data that comes out of a package.
   std::map<std::string, std::string> expected;
   manifest::Manifest manifest;  // everything but its members
+  // Ternary tensors of the components are held as their codes (docs/format.md, 2.3).
+  bool compact = false;
 };
 
 struct WrittenPackage {

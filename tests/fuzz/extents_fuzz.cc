@@ -33,7 +33,15 @@ Bytes content(const std::vector<Extent>& list, const io::ReadableFile& source,
   Bytes out;
   for (const Extent& extent : list) {
     const io::ReadableFile& from = extent.source == extents::residual_source ? residual : source;
-    if (extent.transformation == Transformation::transpose) {
+    if (extent.transformation == Transformation::ternary) {
+      // Sources are zeros or literals, so their codes are valid or not.
+      const bool inside = extent.ternary.scale_source == extents::residual_source;
+      auto made =
+          extents::ternary_file(from, extent.offset, inside ? &residual : &source, extent.ternary);
+      require(made->size() == extent.size);
+      auto bytes = made->read(0, extent.size);
+      append(out, bytes ? *bytes : Bytes(extent.size));
+    } else if (extent.transformation == Transformation::transpose) {
       auto turned = extents::transposed(from, extent.offset,
                                         extents::matrix_of(extent.size, extent.parameters));
       require(turned->size() == extent.size);
@@ -78,6 +86,9 @@ void try_finder(ByteView data) {
   if (*columns >= 2 && source.size() / 4 / *columns >= 2) {
     range.matrix = {4, source.size() / 4 / *columns, *columns};
     range.size = range.matrix.size();
+    range.form = extents::TernaryForm::float32;
+    range.rows = range.matrix.rows;
+    range.columns = range.matrix.columns;
   }
   extents::Finder finder(source.size());
   require(finder.add_source(file_of(source), std::span(&range, 1)).has_value());
@@ -86,7 +97,11 @@ void try_finder(ByteView data) {
   Bytes residual;
   std::uint64_t at = 0;
   for (const Extent& extent : *list) {
-    if (extent.source == extents::residual_source) append(residual, blob.subspan(at, extent.size));
+    if (extent.transformation == Transformation::ternary) {
+      append(residual, extents::encode_descriptor(extent.ternary));
+    } else if (extent.source == extents::residual_source) {
+      append(residual, blob.subspan(at, extent.size));
+    }
     at += extent.size;
   }
   require(std::ranges::equal(content(*list, *file_of(source), *file_of(residual)), blob));

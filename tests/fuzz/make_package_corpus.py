@@ -37,6 +37,10 @@ def main():
         build("add.onnx", "plain", "--backend", "none")
         build("external.onnx", "variants", "--backend", "good", "-t", "x86-64-v3", "-t", "x86-64-v4", "--attach", "labels.txt")
         build("external.onnx", "extents", "--backend", "keeps-weights", "-t", "x86-64-v2", "-t", "x86-64-v3", "-t", "x86-64-v4")
+        codes = ("--backend", "ternary", "-t", "x86-64-v3", "-t", "x86-64-v4")
+        build("ternary.onnx", "ternary", *codes)
+        build("ternary.onnx", "ternary-compact", *codes, "--compact")
+        run("select", "ternary-compact", "-t", "x86-64-v4", "--variant", "x86-64-v4-ternary", "--no-fallback", "-o", "ternary-slim")
         run("select", "variants", "-t", "x86-64-v3", "--prefer-variants", "-o", "slim")
         run("select", "extents", "-t", "x86-64-v3", "--prefer-variants", "--prefer-mapped", "-o", "mapped")
         for path in sorted(root.iterdir()):

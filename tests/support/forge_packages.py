@@ -76,7 +76,7 @@ def main() -> None:
     extent("extent-of-third-source", source=2)
     extent("extent-with-parameters", parameters=1)
     extent("extent-transposed", transformation=1, parameters=2 << 8 | 3)
-    extent("extent-unknown", transformation=2)
+    extent("extent-unknown", transformation=3)
     forge("map-magic", b"extents2" + right[8:])
     forge("map-count", right[:8] + struct.pack("<Q", 2**59) + right[16:])
     forge("map-short", right[:15])

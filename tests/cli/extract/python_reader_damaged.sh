@@ -9,3 +9,7 @@ for file in "$DATA"/archive/damaged/*.zip; do
   case $file in */local-* | */content-* | */central-crc*) continue ;; esac
   reader "$file" --check 2> message; [ $? = 5 ] && grep '^error: ' message | grep -qv 'manifest.json or layout.json' || echo "not refused: $file"
 done
+for file in "$DATA"/package/damaged/ternary-*.onnxpkg; do
+  reader "$file" --check 2> message; [ $? = 5 ] && grep -q ' ternary\|its \|ends beyond\|in order' message || echo "not refused: $file"
+done
+for file in "$DATA"/package/golden/*/*.onnxpkg; do reader "$file" --check > message || echo "refused: $file"; done

@@ -307,11 +307,6 @@ manifest(
 layout(['members', 0, 'storage'], 'members[0].storage: expected stored, extents or absent, found "maybe"', set='maybe')
 layout(['members', 0, 'storage'], 'members[0]: required field "storage" is missing')
 layout(
-    ['members', 5, 'sources'],
-    'members[5]: a member that is held as extents names its sources',
-    'accepts: between fields',
-)
-layout(
     ['members', 0, 'sources'],
     'members[0]: only a member that is held as extents has sources',
     'accepts: between fields',

@@ -54,6 +54,11 @@ def external(name, count, location, offset=0):
     return field(1, count) + field(2, FLOAT) + field(8, name) + data + field(14, 1)
 
 
+def external_matrix(name, rows, columns, location, offset):
+    data = b"".join(field(13, entry(k, v)) for k, v in (("location", location), ("offset", str(offset)), ("length", str(4 * rows * columns))))
+    return field(1, rows) + field(1, columns) + field(2, FLOAT) + field(8, name) + data + field(14, 1)
+
+
 def graph(nodes, inputs, outputs, initializers=(), name="g"):
     return (b"".join(field(1, n) for n in nodes) + field(2, name) + b"".join(field(5, t) for t in initializers) +
             b"".join(field(11, v) for v in inputs) + b"".join(field(12, v) for v in outputs))
@@ -78,6 +83,21 @@ good = model(add_graph(tensor("w", weights)))
 write("add.onnx", good)
 write("external.onnx", model(add_graph(external("w", 4, "external.bin", 4096))))
 write("external.bin", b"\0" * 4096 + struct.pack("<4f", *weights))
+
+
+def trits(count, state):
+    for _ in range(count):
+        state = (state * 1103515245 + 12345) % (1 << 31)
+        yield (state >> 16) % 3 - 1
+
+
+# Two MatMul weights [K, N] that are exactly ternary: a [48, 64] with a scale for each output, b [64, 40] with one.
+a = [t * (0.5 + column / 64) if t else 0.0 for (t, column) in zip(trits(48 * 64, 7), list(range(64)) * 48)]
+b = [t * 0.125 if t else 0.0 for t in trits(64 * 40, 11)]
+write("ternary.bin", struct.pack("<3072f", *a) + struct.pack("<2560f", *b))
+write("ternary.onnx", model(graph(
+    [node("MatMul", ["x", "a"], ["h"], "first"), node("MatMul", ["h", "b"], ["y"], "second")], [value_info("x", ["n", 48])],
+    [value_info("y", ["n", 40])], [external_matrix("a", 48, 64, "ternary.bin", 0), external_matrix("b", 64, 40, "ternary.bin", 12288)])))
 for ir in (3, 7, 10, 14):
     # Up to IR 3 every initializer is a graph input as well.
     inputs = [value_info("x", ["n", 4])] + ([value_info("w", [4])] if ir == 3 else [])

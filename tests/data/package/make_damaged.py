@@ -4,7 +4,7 @@
     make_damaged.py            writes damaged/*.onnxpkg, removes others
     make_damaged.py --check    exits 1 and names each file that differs from what would be written
 
-They are made of golden/1.0 with the second writer of the container, ../archive/make_damaged.py. What is said to each stands in
+They are made of golden/ with the second writer of the container, ../archive/make_damaged.py. What is said to each stands in
 expected.tsv.
 """
 import hashlib
@@ -25,7 +25,7 @@ class Package:
     """Members in order, with the two indexes as objects."""
 
     def __init__(self, name):
-        with zipfile.ZipFile(HERE / "golden/1.0" / (name + ".onnxpkg")) as archive:
+        with zipfile.ZipFile(next((HERE / "golden").glob(f"*/{name}.onnxpkg"))) as archive:
             self.members = {info.filename: archive.read(info) for info in archive.infolist()}
         self.layout = json.loads(self.members.pop("layout.json"))
         self.manifest = json.loads(self.members.pop("manifest.json"))
@@ -65,6 +65,38 @@ def remap(package, header=b"extents1", count=None, edit=None, residual=None):
         struct.pack("<QQQII", *record) for record in records) + rest
     package.members[MAP] = data
     package.placed(MAP).update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+CODES = "variants/x86-64-v3-ternary/model.bin"
+DATA = "extents/components/model/ternary.bin"
+FIELDS = "rows columns source form order scales block scale_source zero scale_offset".split()
+
+
+def ternary(name, residual=lambda rest: rest, record=(), **fields):
+    """Changes the descriptor of the first extent of the model's data, which is made of codes and of scales behind the descriptor."""
+    def change(package):
+        data = package.members[DATA]
+        number, = struct.unpack_from("<Q", data, 8)
+        begin = 16 + 32 * number
+        records = [list(struct.unpack_from("<QQQII", data, 16 + 32 * i)) for i in range(number)]
+        values = dict(zip(FIELDS, struct.unpack_from("<QQBBBBIIIQ", data, begin)))
+        assert records[0][2] == 0 and records[0][4] == 2 and values["form"] == 16
+        values.update(fields)
+        for field, value in record:
+            records[0][field] = value
+        rest = struct.pack("<QQBBBBIIIQ", *values.values()) + data[begin + 40:]
+        data = data[:16] + b"".join(struct.pack("<QQQII", *one) for one in records) + residual(rest)
+        package.members[DATA] = data
+        package.placed(DATA).update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return "ternary-" + name, changed("ternary-compact", change)
+
+
+def invalid_code(package):
+    """In codes that the model's data is made of; the blob's own digest is made right."""
+    data = bytearray(package.members[CODES])
+    data[100] = 243
+    package.members[CODES] = bytes(data)
+    package.listed(CODES).update(sha256=hashlib.sha256(data).hexdigest())
 
 
 def of_source(records):
@@ -128,6 +160,34 @@ def samples():
         sources=["variants/x86-64-v3-keeps-weights/model.bin"]))
     yield "extents-no-such-source", changed("extents", lambda p: p.placed("variants/x86-64-v3-keeps-weights/model.bin").update(
         sources=["components/model/none"]))
+    # ternary/1.
+    yield ternary("form", source=4)
+    yield ternary("form-of-member", form=19)
+    yield ternary("copy", source=2, form=2, order=0, scales=0)
+    yield ternary("bits", order=4)
+    yield ternary("zero", zero=1)
+    yield ternary("rows", rows=0)
+    yield ternary("columns", columns=(1 << 22) + 1)
+    yield ternary("product-overflow", rows=1 << 61)
+    yield ternary("size", rows=47)
+    yield ternary("scales", scales=4)
+    yield ternary("scales-none", scales=0)
+    yield ternary("scales-of-codes", form=1)
+    yield ternary("block", scales=3, block=24)
+    yield ternary("block-of-rows", block=64)
+    yield ternary("scales-turned", scales=1, order=3)
+    yield ternary("scale-source", scale_source=3)
+    yield ternary("scale-range", scale_source=1, scale_offset=(1 << 64) - 100)
+    yield ternary("scale-place", scale_offset=44)
+    yield ternary("source", record=[(3, 7)])
+    yield ternary("range", record=[(1, 1 << 40)])
+    yield ternary("codes-place", record=[(3, 0)])
+    yield ternary("descriptor-place", record=[(2, 1)])
+    yield ternary("descriptor-beyond", record=[(2, 1 << 63)])
+    yield ternary("residual-longer", residual=lambda rest: rest + bytes(3))
+    yield ternary("residual-shorter", residual=lambda rest: rest[:-3])
+    yield ternary("residual-empty", residual=lambda rest: b"")
+    yield "ternary-invalid-code", changed("ternary-compact", invalid_code)
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Made the packages in golden/1.0. They stay as they are: every later version must open them, so this runs for a new format version
-only, into a folder of its own.
+"""Made the packages in golden/. They stay as they are: every later version must open them, so this runs for a new format version
+or transformation only, into a folder of its own; golden/1.0-ternary has those of ternary/1, the last three.
 
     make_golden.py ONNX-PACK FOLDER
 
@@ -36,6 +36,10 @@ def main():
     build("external.onnx", "extents", "--backend", "keeps-weights", "-t", "x86-64-v2", "-t", "x86-64-v3", "-t", "x86-64-v4")
     run("select", "variants.onnxpkg", "-t", "x86-64-v3", "--prefer-variants", "-o", "slim.onnxpkg")
     run("select", "extents.onnxpkg", "-t", "x86-64-v3", "--prefer-variants", "--prefer-mapped", "-o", "mapped.onnxpkg")
+    codes = [f"--target=x86-64-v{level}" for level in (2, 3, 4)]
+    build("ternary.onnx", "ternary", "--backend", "ternary", *codes)
+    build("ternary.onnx", "ternary-compact", "--backend", "ternary", *codes, "--compact")
+    run("select", "ternary-compact.onnxpkg", "-t", "x86-64-v4", "--variant", "x86-64-v4-ternary", "-o", "ternary-inside.onnxpkg")
     (folder / "labels.txt").unlink()
     lines = []
     for path in sorted(folder.iterdir()):

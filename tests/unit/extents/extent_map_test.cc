@@ -102,11 +102,11 @@ TEST_CASE("what is transposed must be a matrix") {
 
 TEST_CASE("a transformation of later times is not guessed") {
   auto extents = good();
-  extents[0].transformation = static_cast<Transformation>(2);
+  extents[0].transformation = static_cast<Transformation>(3);
   auto result = parsed(extents);
   REQUIRE_FALSE(result);
   CHECK(result.error().kind() == ErrorKind::unsupported);
-  CHECK(result.error().message() == "extent 0: unknown transformation 2");
+  CHECK(result.error().message() == "extent 0: unknown transformation 3");
 }
 
 TEST_CASE("a map's own frame is checked before anything is believed") {

@@ -51,6 +51,7 @@ constexpr std::string_view everything = R"({
   "backend_options": {"iree": {"fast": true}},
   "jobs": 2,
   "fail_fast": true,
+  "compact": true,
   "allow_missing": ["x86-64-v3"],
   "min_coverage": 0.5,
   "timeout": 600,
@@ -98,6 +99,7 @@ TEST_CASE("a build file says all that the flags can say") {
   CHECK(request->allow_missing == std::vector<std::string>{"qualcomm-sm8650", "x86-64-v3"});
   CHECK(request->jobs == 2);
   CHECK(request->fail_fast);
+  CHECK(request->compact);
   CHECK(request->min_coverage == 0.5);
   CHECK(request->compile_timeout == std::chrono::seconds(600));
   CHECK(request->heartbeat_timeout == std::chrono::seconds(30));

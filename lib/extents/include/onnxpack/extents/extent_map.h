@@ -15,6 +15,7 @@
 
 #include "onnxpack/base/bytes.h"
 #include "onnxpack/base/error.h"
+#include "onnxpack/extents/ternary.h"
 #include "onnxpack/io/file.h"
 
 namespace onnxpack::extents {
@@ -26,6 +27,10 @@ enum class Transformation : std::uint32_t {
   // transpose/1: the source's bytes are a matrix in row-major order, the member's are its
   // transpose. Parameters: see Matrix. Compilers that fold a Transpose store weights so.
   transpose = 1,
+  // ternary/1: see ternary.h. Parameters: where in the residual its descriptor stands. What the
+  // extent takes of the residual is the descriptor, then the codes if they are there (source 0),
+  // then the scales if they are there.
+  ternary = 2,
 };
 
 // What the parameters of transpose/1 say: bits 0 to 7 are the bytes of an element (1, 2, 4 or 8),
@@ -55,6 +60,7 @@ struct Extent {
   std::uint32_t source = residual_source;
   Transformation transformation = Transformation::copy;
   std::uint64_t parameters = 0;
+  Ternary ternary = {};  // of Transformation::ternary only
   bool operator==(const Extent&) const = default;
 };
 
@@ -68,6 +74,13 @@ constexpr std::uint64_t map_size(std::uint64_t extents) {
   return header_size + extents * record_size;
 }
 
+// Bytes of the residual that the extent takes, descriptors included. Requires: as parse() gives, or
+// with a good descriptor.
+std::uint64_t residual_bytes(const Extent& extent);
+// Numbers the residual's bytes in the order of the extents: offsets of literals, and where
+// descriptors, codes and scales stand. Whoever puts a list together need not count.
+void place_in_residual(std::vector<Extent>& extents);
+
 // Header and records; the residual follows them in the member.
 // Requires: extents.size() <= max_extents.
 Bytes encode(std::span<const Extent> extents);
@@ -75,8 +88,8 @@ Bytes encode(std::span<const Extent> extents);
 // Reads and checks a map: `member` holds records and residual, `size` is the size of the member
 // that it describes, `sources` the sizes of its sources. Afterwards every extent lies within its
 // source, sizes add up to `size`, and the residual is used once, in order, and to its end: no byte
-// of it is free. Errors: corrupt (the extent is named), unsupported for unknown transformations, as
-// reading.
+// of it is free. Whether codes are valid shows when they are read. Errors: corrupt (the extent is
+// named), unsupported for unknown transformations, as reading.
 Result<std::vector<Extent>> parse(const io::ReadableFile& member, std::uint64_t size,
                                   std::span<const std::uint64_t> sources);
 

@@ -32,7 +32,16 @@ struct Range {
   // Where the range is a tensor of two dimensions or more, seen as a matrix: it is looked for
   // transposed as well, whole only. size() of it is `size`, or 0.
   Matrix matrix = {};
+  // Where the range is a matrix in a ternary form (or of reals that may be ternary): it is looked
+  // for in the other forms too, as it is and transposed, whole only.
+  TernaryForm form = TernaryForm::none;
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;
 };
+
+// False for almost every matrix of reals that is not ternary, and for every other range; looks at
+// the first rows only. Errors: as reading.
+Result<bool> may_be_ternary(const io::ReadableFile& file, const Range& range);
 
 // One thread at a time. The result depends on the sources, their order and the blob alone. Memory:
 // at most 32 MiB, whatever the size of the sources. Every match that covers two sites of its source

@@ -75,6 +75,9 @@ struct BuildRequest {
   std::vector<std::string> allow_missing;  // targets that may be lost without exit code 6
   double min_coverage = 0;  // share of a component's nodes that a variant must cover, 0 to 1
   bool dry_run = false;     // plan only: nothing is compiled or written
+  // Ternary tensors of the models are held as their codes: `unzip` alone then gives no model that
+  // runs.
+  bool compact = false;
   std::optional<std::chrono::seconds> compile_timeout;
   std::chrono::seconds heartbeat_timeout{120};
   std::uint64_t memory_limit = 0;  // bytes of one compiler's process group; 0: none

@@ -85,9 +85,10 @@ Result<EditReport> merge_packages(const Environment& environment,
 // checked. What `unzip` made gives the same bytes again; what `extract --all` made gives the full
 // package with shared bytes looked for anew. Errors: not_found (a listed file), untrusted (an
 // edited file: that is what `build` is for), invalid_argument (a file that layout.json does not
-// list).
+// list). `compact`: the package is written anew as `build --compact` would.
 Result<EditReport> repack_folder(const Environment& environment,
                                  const std::filesystem::path& folder,
-                                 const std::filesystem::path& output, io::Overwrite overwrite);
+                                 const std::filesystem::path& output, io::Overwrite overwrite,
+                                 bool compact = false);
 
 }  // namespace onnxpack::package

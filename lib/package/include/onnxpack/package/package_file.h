@@ -60,8 +60,8 @@ class PackageFile {
     std::vector<extents::Extent> extents;
     const archive::Entry* map = nullptr;
     std::vector<const archive::Entry*> sources;  // sources[n - 1] is source n
-    // Where the extent's bytes stand in the container.
-    std::uint64_t place(const extents::Extent& extent) const;
+    // Where a byte of a source, or of the residual, stands in the container.
+    std::uint64_t place(std::uint32_t source, std::uint64_t offset) const;
   };
   Result<Mapping> mapping(std::string_view member) const;
   // What the member costs in this file: its size when stored, its map and residual when held as
@@ -74,6 +74,10 @@ class PackageFile {
   PackageFile(std::filesystem::path path, std::shared_ptr<const io::ReadableFile> file,
               archive::ArchiveReader archive)
       : path_(std::move(path)), file_(std::move(file)), archive_(std::move(archive)) {}
+  // An extent that is no copy, as a file.
+  std::unique_ptr<io::ReadableFile> transformed(const Mapping& mapping,
+                                                const extents::Extent& extent) const;
+
   std::filesystem::path path_;
   std::shared_ptr<const io::ReadableFile> file_;
   archive::ArchiveReader archive_;
