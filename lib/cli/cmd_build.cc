@@ -65,6 +65,7 @@ class Build final : public Command {
   std::vector<std::string> backends_;
   std::vector<std::string> sources_;
   std::vector<std::string> transformations_;
+  std::vector<std::string> ternarized_;
   std::vector<std::string> precisions_;
   std::vector<std::string> shapes_;
   std::vector<std::string> dimensions_;
@@ -116,9 +117,14 @@ void Build::declare_inputs(Flags& flags) {
               "further variant; may be repeated",
               sources_);
   flags.texts("--transform", "TARGET[/COMPONENT][@LABEL]=NAME[:KEY=VALUE,...]",
-              "compile it from what a transformation makes of the model: lower-flex-attention; may "
-              "be repeated, in order",
+              "compile it from what a transformation makes of the model: lower-flex-attention, "
+              "ternarize; may be repeated, in order",
               transformations_);
+  flags.texts(
+      "--ternarize", "TARGET[/COMPONENT][@LABEL][=KIND]",
+      "compile it with exactly ternary weights as codes: t5r (1.6 bits, the default), t5k, u2, "
+      "standard or portable; may be repeated, each is a variant",
+      ternarized_);
   flags.texts("--source-precision", "TARGET[/COMPONENT][@LABEL]=PRECISION",
               "what such a model promises: fp16, int8, ... (default: read off the model)",
               precisions_);
@@ -274,6 +280,13 @@ Status Build::apply_sources() {
     auto found = find(wanted);
     if (found == request_.sources.end()) found = request_.sources.insert(found, std::move(wanted));
     found->transformations.push_back(std::move(step));
+  }
+  for (const std::string& text : ternarized_) {
+    auto equals = text.find('=');
+    auto kind = equals == std::string::npos ? "t5r" : text.substr(equals + 1);
+    ONNXPACK_TRY(auto source, in(package::ternary_source(source_of(text.substr(0, equals)), kind),
+                                 "--ternarize"));
+    request_.sources.push_back(std::move(source));
   }
   for (const std::string& text : precisions_) {
     ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=PRECISION"), "--source-precision"));

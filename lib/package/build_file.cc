@@ -157,7 +157,7 @@ Status Reader::target(const Cursor& field) {
   if (!bare) {
     ONNXPACK_CHECK(
         field.only_keys({"target", "input_shapes", "free_dimension_overrides", "backend_options",
-                         "allow_missing", "source", "source_precision", "transform"}));
+                         "allow_missing", "source", "source_precision", "transform", "ternarize"}));
     ONNXPACK_TRY(name, field.at("target"));
   }
   ONNXPACK_TRY(auto target, named_target(name));
@@ -192,9 +192,18 @@ Status Reader::sources(const Cursor& field, const std::string& target) {
     for (const auto& [component, path_field] : members) ONNXPACK_CHECK(add(component, path_field));
   }
   ONNXPACK_TRY(auto steps, field.find("transform"));
-  if (!steps) return {};
-  ONNXPACK_TRY(auto list, steps->array());
-  for (const Cursor& step : list) ONNXPACK_CHECK(transformation(step, target));
+  if (steps) {
+    ONNXPACK_TRY(auto list, steps->array());
+    for (const Cursor& step : list) ONNXPACK_CHECK(transformation(step, target));
+  }
+  ONNXPACK_TRY(auto kinds, field.find("ternarize"));
+  if (!kinds) return {};
+  ONNXPACK_TRY(auto list, kinds->array());
+  for (const Cursor& kind : list) {
+    ONNXPACK_TRY(std::string name, kind.string_in({"t5r", "t5k", "u2", "standard", "portable"}));
+    ONNXPACK_TRY(auto wanted, ternary_source({.target = target}, name));
+    out_.sources.push_back(std::move(wanted));
+  }
   return {};
 }
 

@@ -90,6 +90,11 @@ protocol::CompileRequest compile_request(const BuildRequest& build, const target
   }
   auto options = settings.backend_options.find(backend.program.name);
   if (options != settings.backend_options.end()) out.options = options->second;
+  if (source != nullptr) {
+    auto wanted = source->backend_options.find(backend.program.name);
+    if (wanted != source->backend_options.end())
+      out.options.insert(wanted->second.begin(), wanted->second.end());
+  }
   for (const auto& dimension : shapes.dimensions)
     out.free_dimensions[dimension.name] = dimension.size;
   for (const auto& input : shapes.inputs) out.input_shapes[input.input] = input.dims;
@@ -112,6 +117,16 @@ JobReport not_usable(const target::Target& target, const PreparedComponent& comp
   out.reason = std::move(reason);
   out.hint = std::move(hint);
   return out;
+}
+
+// Of our operators, one that the source has and the backend does not take.
+std::string domain_beyond(const PreparedSource* source, const std::vector<std::string>& taken) {
+  if (source == nullptr) return "";
+  for (const auto& import : source->prepared->model.opset_imports()) {
+    if (import.domain == "org.onnxpack" && std::ranges::find(taken, import.domain) == taken.end())
+      return import.domain;
+  }
+  return "";
 }
 
 class Planner {
@@ -201,6 +216,14 @@ class Planner {
     used_.insert(backend.program.name);
     ONNXPACK_TRY(auto sources, sources_.of(t, c, served.domains));
     for (const PreparedSource* source : sources) {
+      if (const std::string domain = domain_beyond(source, served.domains); !domain.empty()) {
+        plan_.refused.push_back(not_usable(
+            target, components_[c], backend,
+            fmt::format("{} has operators of {}, which it does not take for this target",
+                        printable(source->label.empty() ? "the source" : source->label), domain),
+            ""));
+        continue;
+      }
       auto request =
           compile_request(request_, target, components_[c], source, shapes, settings, backend);
       if (!variants_.insert(io::fold_case(request.variant_name)).second) {

@@ -179,6 +179,8 @@ class Deriver {
       model = std::move(made.model);
       if (!made.precision.empty()) out.precision = coarser_precision(out.precision, made.precision);
       std::ranges::move(made.notes, std::back_inserter(out.notes));
+      for (auto& [backend, options] : made.backend_options)
+        for (auto& [key, value] : options) out.backend_options[backend][key] = value;
       description.transformations.push_back(std::move(applied));
     }
     // The component's own model has been warned about; ours is of our making.
@@ -228,6 +230,7 @@ Status Sources::add(const BuildRequest& request, const SourceRequest& source,
   PreparedSource& made = made_.emplace_back();
   made.component = place.component;
   made.label = source.label;
+  made.instead = source.instead;
   made.root = scratch_ / fmt::format("source-{}", made_.size());
   Base base{&component, nullptr};
   if (!source.model.empty()) {
@@ -261,7 +264,7 @@ Result<std::vector<const PreparedSource*>> Sources::of(std::size_t target, std::
   for (const Given& given : given_) {
     if (given.target != target || given.component != component) continue;
     bases.push_back(given.source);
-    replaced = replaced || given.source->label.empty();
+    replaced = replaced || given.source->label.empty() || given.source->instead;
   }
   if (!replaced) bases.insert(bases.begin(), nullptr);
   std::vector<const PreparedSource*> out;
@@ -302,6 +305,7 @@ Result<const PreparedSource*> Sources::derive(const PreparedSource* base, std::s
     made.label = base->label;
     made.precision = base->precision;
     made.notes = base->notes;
+    made.backend_options = base->backend_options;
   }
   if (!made.label.empty() && !derivation.label.empty()) made.label += '-';
   made.label += derivation.label;

@@ -20,8 +20,10 @@ struct PreparedSource {
   std::optional<PreparedComponent> prepared;  // always there once it is handed out
   std::string precision;  // the most that its variants can promise; empty: as the backend says
   manifest::SourceModel description;
-  std::vector<std::string> notes;  // of its transformations
-  std::filesystem::path root;      // where it is staged, apart from the components
+  std::vector<std::string> notes;                       // of its transformations
+  std::map<std::string, json::Object> backend_options;  // that they ask for
+  bool instead = false;        // the component's own model is not compiled for the target
+  std::filesystem::path root;  // where it is staged, apart from the components
 };
 
 // All sources of a build: those that were asked for, and those that build derives by itself, made

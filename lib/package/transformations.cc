@@ -13,6 +13,10 @@ namespace {
 constexpr std::array table = std::to_array<Transformation>({
     // One line per transformation.
     {"lower-flex-attention", 1, "form=operators|expanded", complete_lower_flex, lower_flex},
+    {"ternarize", 1,
+     "form=operators|standard|portable,encoding=t5r|t5k|u2,activations=int8|float32,"
+     "negative_zero=refuse|as_zero",
+     complete_ternarize, ternarize_model},
 });
 
 // The domain of libonnxpack_ops.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include "onnxpack/manifest/manifest.h"
 #include "onnxpack/model/model_file.h"
 #include "onnxpack/package/build.h"
+#include "onnxpack/transform/ternarize.h"
 
 namespace onnxpack::package {
 
@@ -25,6 +27,8 @@ struct Transformed {
   // What a variant of it can promise at most; empty: what one of the given model can.
   std::string precision = {};
   std::vector<std::string> notes = {};  // for the build report, one line each
+  // Backend -> options that keep its compiler from undoing this. What the user says goes before.
+  std::map<std::string, json::Object> backend_options = {};
 };
 
 struct Transformation {
@@ -48,6 +52,22 @@ Result<const Transformation*> find_transformation(std::string_view text);
 Result<json::Object> complete_lower_flex(const json::Object& given);
 Result<Transformed> lower_flex(const Environment& environment, const model::ModelFile& model,
                                const json::Object& parameters, const std::filesystem::path& folder);
+
+// ternarize/1: transform_ternary.cc.
+Result<json::Object> complete_ternarize(const json::Object& given);
+Result<Transformed> ternarize_model(const Environment& environment, const model::ModelFile& model,
+                                    const json::Object& parameters,
+                                    const std::filesystem::path& folder);
+// Requires: complete parameters.
+transform::TernarizeRequest ternarize_request(const json::Object& parameters);
+// Writes the ternarized model into the folder, under these names. Errors: as transform::ternarize;
+// unsupported where there are no ternary weights.
+inline constexpr const char* ternary_model_name = "model.onnx";
+inline constexpr const char* ternary_weights_name = "model.weights";
+Result<transform::Ternarized> make_ternary(const Environment& environment,
+                                           const model::ModelFile& model,
+                                           const transform::TernarizeRequest& request,
+                                           const std::filesystem::path& folder);
 
 // What build derives by itself for a model that runtimes cannot load as it is. `domains`: operators
 // beyond ONNX's that the backend takes for the target. Several are several variants, best first;

@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "inputs.h"
 #include "integrity.h"
+#include "members.h"
+#include "members.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
 #include "onnxpack/package/backends.h"
 #include "runner.h"
+#include "ternary_check.h"
 
 namespace onnxpack::package {
 namespace {
@@ -281,6 +285,11 @@ Status record(const Environment& environment, const PackageFile& package,
                                        io::Overwrite::yes);
 }
 
+bool holds_all(const PackageFile& package, const std::set<std::string>& members) {
+  return std::ranges::all_of(members,
+                             [&](const std::string& member) { return package.holds(member); });
+}
+
 bool all_holds(const VerifyRequest& request, const VerifyReport& report) {
   auto bad = [&](CheckStatus status) {
     if (status == CheckStatus::failed) return true;
@@ -342,6 +351,11 @@ Result<VerifyReport> verify(const Environment& environment, const PackageFile& p
              {}});
       }
       continue;
+    }
+    for (const auto* variant : variants) {
+      if (!is_ternarized(*variant) || !holds_all(package, own_members(*variant))) continue;
+      ONNXPACK_TRY(auto check, check_ternary_weights(environment, package, component, *variant));
+      report.integrity.push_back(std::move(check));
     }
     ComponentVerifier verifier(environment, package, request, *runner, component, report);
     ONNXPACK_CHECK(verifier.run(variants));

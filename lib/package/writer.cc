@@ -4,12 +4,12 @@
 #include "writer.h"
 
 #include <algorithm>
-#include <bit>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "compact.h"
+#include "component_files.h"
 #include "member_writer.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
@@ -18,42 +18,6 @@
 
 namespace onnxpack::package {
 namespace {
-
-// A weight of two dimensions; others are not looked for transposed.
-extents::Matrix as_matrix(const model::Constant& constant) {
-  if (constant.dims.size() != 2 || constant.dims[0] < 2 || constant.dims[1] < 2) return {};
-  auto rows = static_cast<std::uint64_t>(constant.dims[0]);
-  auto columns = static_cast<std::uint64_t>(constant.dims[1]);
-  std::uint64_t element = constant.size / rows / columns;
-  bool plain = element * rows * columns == constant.size && std::has_single_bit(element) &&
-               element <= 8;  // no packed ones of half a byte
-  return plain ? extents::Matrix{element, rows, columns} : extents::Matrix{};
-}
-
-// The form in which a matrix may be ternary.
-extents::TernaryForm ternary_form(model::DataType type) {
-  switch (type) {
-    case model::DataType::float32:
-      return extents::TernaryForm::float32;
-    case model::DataType::float16:
-      return extents::TernaryForm::float16;
-    case model::DataType::bfloat16:
-      return extents::TernaryForm::bfloat16;
-    case model::DataType::uint2:
-      return extents::TernaryForm::u2;
-    default:
-      return extents::TernaryForm::none;
-  }
-}
-
-extents::Range as_range(const model::Constant& constant, std::uint64_t offset) {
-  extents::Range out{offset, constant.size, as_matrix(constant)};
-  if (constant.dims.size() != 2 || constant.dims[0] < 1 || constant.dims[1] < 1) return out;
-  out.form = ternary_form(constant.type);
-  out.rows = static_cast<std::uint64_t>(constant.dims[0]);
-  out.columns = static_cast<std::uint64_t>(constant.dims[1]);
-  return out;
-}
 
 // The files of the component as they are packaged, with their tensors.
 Result<std::vector<ComponentFile>> files_of(const PreparedComponent& component,
@@ -70,9 +34,9 @@ Result<std::vector<ComponentFile>> files_of(const PreparedComponent& component,
     if (constant.size == 0) continue;
     if (const auto* here = std::get_if<model::InlineData>(&constant.data)) {
       out[0].ranges.push_back(
-          as_range(constant, component.annotated.annotated_offset(here->range.offset)));
+          range_of(constant, component.annotated.annotated_offset(here->range.offset)));
     } else if (const auto* there = std::get_if<model::ExternalData>(&constant.data)) {
-      out[1 + there->file].ranges.push_back(as_range(constant, there->range.offset));
+      out[1 + there->file].ranges.push_back(range_of(constant, there->range.offset));
     }
   }
   return out;

@@ -42,7 +42,8 @@ constexpr std::string_view everything = R"({
                "backend_options": {"onnxruntime": {"level": 3}}, "allow_missing": true,
                "source": {"rec": "int8.onnx"}, "source_precision": "int8",
                "transform": [{"name": "lower-flex-attention/1", "component": "rec", "parameters": {"form": "expanded"}},
-                             {"name": "lower-flex-attention", "label": "second"}]}],
+                             {"name": "lower-flex-attention", "label": "second"}],
+               "ternarize": ["u2"]}],
   "output": "out/det.onnxpkg",
   "force": true,
   "backends": ["onnxruntime"],
@@ -81,7 +82,7 @@ TEST_CASE("a build file says all that the flags can say") {
   CHECK(own.input_shapes.at("x") == std::vector<std::int64_t>{1, 3, 48, 192});
   CHECK(own.free_dimensions.at("n") == 2);
   CHECK(own.backend_options.at("onnxruntime").at("level") == json::Value(3));
-  REQUIRE(request->sources.size() == 2);
+  REQUIRE(request->sources.size() == 3);
   CHECK(request->sources[0].target == "qualcomm-sm8650");
   CHECK(request->sources[0].component == "rec");
   CHECK(request->sources[0].model == "/ci/int8.onnx");
@@ -91,6 +92,9 @@ TEST_CASE("a build file says all that the flags can say") {
   CHECK(request->sources[1].model.empty());
   CHECK(request->sources[1].label == "second");
   CHECK(request->sources[1].transformations.at(0).name == "lower-flex-attention");
+  CHECK(request->sources[2].label == "u2");
+  CHECK(request->sources[2].instead);
+  CHECK(request->sources[2].transformations.at(0).parameters.at("encoding") == json::Value("u2"));
   CHECK(request->settings.input_shapes.at("y").empty());
   CHECK(request->settings.free_dimensions.at("batch") == 1);
   CHECK(request->output == "/ci/out/det.onnxpkg");
@@ -125,6 +129,8 @@ TEST_CASE("mistakes are named with the field's path") {
   CHECK(message(R"({"version": 1, "model": ""})").starts_with("model: "));
   CHECK(message(R"({"version": 1, "targets": [{"target": "aarch64", "transform": [{"form": 1}]}]})")
             .find("targets[0].transform[0]") != std::string::npos);
+  CHECK(message(R"({"version": 1, "targets": [{"target": "aarch64", "ternarize": ["t6"]}]})")
+            .find("targets[0].ternarize[0]") != std::string::npos);
   CHECK(message(R"({"version": 1, "model": "a", "components": {"model": "b"}})")
             .starts_with("components.model: "));
   CHECK(message(R"({"version": 1, "attach": [{"name": "a"}]})").starts_with("attach[0]"));

@@ -54,7 +54,14 @@ struct SourceRequest {
   std::filesystem::path model = {};  // empty: the component's own
   std::string precision = {};        // declared for its variants; empty: read off the model
   std::vector<TransformationRequest> transformations = {};  // in this order
+  // Of one with a label: the component's own model is then not compiled for the target.
+  bool instead = false;
 };
+
+// A target's model with its exactly ternary weights as codes (ternarize/1), as one that `build
+// --ternarize` asks for. `kind`: t5r, t5k, u2 (operators of org.onnxpack), standard or portable;
+// ends the variant's name where `source` has no label. Errors: invalid_argument.
+Result<SourceRequest> ternary_source(SourceRequest source, std::string_view kind);
 
 struct BuildRequest {
   std::vector<ComponentRequest> components;
