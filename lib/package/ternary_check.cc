@@ -53,10 +53,13 @@ class CodeSearch {
   }
 
   std::size_t found() const { return found_.size(); }
-  std::size_t wanted() const { return names_.size(); }
+  // Weights that were integers before are not looked for: names that are no initializers.
+  std::size_t wanted() const { return wanted_; }
+  std::size_t weights() const { return names_.size(); }
 
  private:
   Status add(std::shared_ptr<const io::ReadableFile> file, std::vector<extents::Range> ranges) {
+    wanted_ += ranges.size();
     return finder_.add_source(std::move(file), ranges, environment_.cancel);
   }
 
@@ -77,6 +80,7 @@ class CodeSearch {
   const model::ModelFile& model_;
   extents::Finder finder_;
   std::set<std::string> names_;
+  std::size_t wanted_ = 0;
   std::set<std::pair<std::uint32_t, std::uint64_t>> found_;
 };
 
@@ -145,14 +149,11 @@ class Checker {
   // all.
   static IntegrityCheck judge(IntegrityCheck out, const CodeSearch& search) {
     out.status = CheckStatus::passed;
-    if (search.found() == search.wanted()) {
-      out.detail = fmt::format(
-          "{} ternary, each decoded and equal bit for bit; its blobs hold them", search.wanted());
+    out.detail = fmt::format("{} ternary, each decoded and equal bit for bit", search.weights());
+    if (search.found() == search.wanted() && search.found() > 0) {
+      out.detail += "; its blobs hold them";
     } else if (search.found() == 0) {
-      out.detail = fmt::format(
-          "{} ternary, each decoded and equal bit for bit; its blobs hold them in "
-          "another form",
-          search.wanted());
+      out.detail += "; its blobs hold them in another form";
     } else {
       out.status = CheckStatus::failed;
       out.detail =

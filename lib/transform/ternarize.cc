@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <variant>
 
 #include "onnx_make.h"
 #include "onnxpack/model/wire.h"
@@ -96,50 +97,72 @@ class Ternarizer {
     return {};
   }
 
-  void leave(const model::Constant& constant, std::string why) {
-    out_.left.push_back({constant.name, std::move(why)});
+  void leave(const WeightFacts& weight, std::string why) {
+    out_.left.push_back({weight.name, std::move(why)});
   }
 
   Status store(const TernaryCandidate& candidate) {
     if (cancel_ != nullptr) ONNXPACK_CHECK(cancel_->check());
     const model::Constant& constant = model_.constants()[candidate.constant];
+    const auto& quantised = candidate.quantised;
+    const WeightFacts facts = quantised
+                                  ? WeightFacts{quantised->name, quantised->type, quantised->dims}
+                                  : WeightFacts{constant.name, constant.type, constant.dims};
     if (!candidate.other_use.empty() && how_.form != TernaryForm::standard) {
-      leave(constant, candidate.other_use);
+      leave(facts, candidate.other_use);
+      return {};
+    }
+    ONNXPACK_TRY(auto values, values_of(candidate));
+    if (auto* why = std::get_if<std::string>(&values)) {
+      leave(facts, std::move(*why));
       return {};
     }
     const auto order =
         how_.form == TernaryForm::standard ? CodeOrder::as_initializer : CodeOrder::rows;
     const auto zero = request_.negative_zero_as_zero ? NegativeZero::as_zero : NegativeZero::refuse;
-    ONNXPACK_TRY(auto answer, store_ternary(model_, constant, candidate.transposed, format_, order,
-                                            zero, codes_));
+    ONNXPACK_TRY(auto answer, store_ternary(facts, std::get<0>(values), candidate.transposed,
+                                            format_, order, zero, codes_));
     if (auto* refused = std::get_if<Refused>(&answer)) {
-      leave(constant, refused->why);
+      leave(facts, refused->why);
       return {};
     }
     auto& stored = std::get<StoredTernary>(answer);
     if (how_.form == TernaryForm::portable &&
         stored.scale_layout.granularity == Granularity::block) {
       // Its codes stay in the file, which other forms may share.
-      leave(constant, "the portable form has no block scales");
+      leave(facts, "the portable form has no block scales");
       return {};
     }
-    report(constant, candidate, stored);
-    stored_at_.insert(constant.message.offset);
+    report(facts, candidate, stored);
+    if (quantised) {
+      stored_at_.insert(candidate.frees.begin(), candidate.frees.end());
+    } else {
+      stored_at_.insert(constant.message.offset);
+    }
+    if (candidate.dequantizer) dropped_.insert(*candidate.dequantizer);
     for (const auto& use : candidate.uses) uses_[use.node] = {rewrites_.size(), use.kind};
-    rewrites_.emplace_back(how_, constant, candidate.transposed, std::move(stored));
+    rewrites_.emplace_back(how_, facts, candidate.transposed, std::move(stored));
     return {};
   }
 
-  void report(const model::Constant& constant, const TernaryCandidate& candidate,
+  Result<std::variant<std::vector<std::uint8_t>, std::string>> values_of(
+      const TernaryCandidate& candidate) const {
+    if (candidate.quantised) return dequantise(model_, *candidate.quantised);
+    ONNXPACK_TRY(auto values, read_weight(model_, model_.constants()[candidate.constant]));
+    return std::variant<std::vector<std::uint8_t>, std::string>(std::move(values));
+  }
+
+  void report(const WeightFacts& facts, const TernaryCandidate& candidate,
               const StoredTernary& stored) {
     const auto [granularity, block] = stored.scale_layout;
     const std::size_t rows_at = candidate.transposed ? 1 : 0;
-    out_.tensors.push_back({constant.name, constant.dims, constant.dims[rows_at],
-                            constant.dims[1 - rows_at],
+    std::uint64_t before = model_.constants()[candidate.constant].size;
+    if (candidate.quantised) before += candidate.quantised->scales->size;
+    out_.tensors.push_back({facts.name, facts.dims, facts.dims[rows_at], facts.dims[1 - rows_at],
                             granularity == Granularity::tensor ? "tensor"
                             : granularity == Granularity::row  ? "row"
                                                                : fmt::format("block {}", block),
-                            stored.scales.size(), constant.size, stored.offset, stored.layout.bytes,
+                            stored.scales.size(), before, stored.offset, stored.layout.bytes,
                             stored.negative_zeros, candidate.uses.size()});
   }
 
@@ -189,10 +212,11 @@ class Ternarizer {
       if (!field) break;
       if (field->is(graph_node, WireType::bytes)) {
         const std::size_t node = index++;
-        if (node != 0 && !uses_.contains(node)) continue;
+        const bool dropped = dropped_.contains(node);
+        if (node != 0 && !uses_.contains(node) && !dropped) continue;
         keep_up_to(*field);
         if (node == 0) append_decoders();
-        ONNXPACK_CHECK(append_replaced(node, *field));
+        if (!dropped) ONNXPACK_CHECK(append_replaced(node, *field));
       } else if (field->is(graph_initializer, WireType::bytes)) {
         const auto external = staying_.find(field->payload);
         if (is_stored(*field) || external != staying_.end()) keep_up_to(*field);
@@ -304,6 +328,7 @@ class Ternarizer {
   std::vector<TernaryRewrite> rewrites_;
   std::set<std::uint64_t> stored_at_;  // where the messages of the stored initializers begin
   std::map<std::size_t, UseOf> uses_;
+  std::set<std::size_t> dropped_;  // nodes that made weights of integers
   std::map<std::uint64_t, const model::ExternalData*> staying_;  // by where their messages begin
   model::Splice graph_;
   Ternarized out_;

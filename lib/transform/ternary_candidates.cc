@@ -76,8 +76,15 @@ void collect_names(const onnx::GraphProto& graph, std::set<std::string>& names) 
 class Finder {
  public:
   explicit Finder(const model::ModelFile& model) : model_(model) {
-    for (std::size_t i = 0; i < model.constants().size(); ++i)
-      if (is_float_matrix(model.constants()[i])) found_[model.constants()[i].name].constant = i;
+    for (std::size_t i = 0; i < model.constants().size(); ++i) {
+      const model::Constant& constant = model.constants()[i];
+      if (is_float_matrix(constant)) found_[constant.name].constant = i;
+      if (constant.source == model::ConstantSource::initializer && constant.where == "graph")
+        initializers_.emplace(constant.name, &constant);
+    }
+    // What may be overridden is no constant.
+    for (const auto& input : model.defaulted_inputs()) initializers_.erase(input.name);
+    for (const auto& output : model.outputs()) ++name_uses_[output.name];
     for (const auto& output : model.outputs()) other(output.name, "it is an output of the graph");
     for (const auto& input : model.defaulted_inputs())
       other(input.name, "it is an input of the graph too");
@@ -88,14 +95,19 @@ class Finder {
     const bool has_body = holds_graphs(facts.op_type);
     const bool touches =
         std::ranges::any_of(facts.inputs, [&](const auto& name) { return found_.contains(name); });
-    if (!has_body && !touches) return {};
+    const bool quantised = facts.op_type == "DequantizeLinear" || facts.op_type == "MatMulNBits";
+    for (const auto& name : facts.inputs) ++name_uses_[name];
+    if (!has_body && !touches && !quantised) return {};
     ONNXPACK_TRY(onnx::NodeProto node, read_node(model_, field));
+    if (quantised) note_quantised(node, index);
     for (const auto& one : node.attribute()) {
       if (!one.has_g()) continue;
       std::set<std::string> names;
       collect_names(one.g(), names);
-      for (const auto& name : names)
+      for (const auto& name : names) {
+        ++name_uses_[name];
         other(name, fmt::format("a body of {} uses it", facts.op_type));
+      }
     }
     for (int i = 0; i < node.input_size(); ++i) add(node, index, i);
     return {};
@@ -103,13 +115,51 @@ class Finder {
 
   std::vector<TernaryCandidate> take() {
     std::vector<TernaryCandidate> out;
-    for (auto& [name, candidate] : found_)
-      if (!candidate.uses.empty()) out.push_back(std::move(candidate));
+    for (auto& [name, candidate] : found_) {
+      if (candidate.uses.empty()) continue;
+      if (candidate.quantised) free_parts(candidate);
+      out.push_back(std::move(candidate));
+    }
     std::ranges::sort(out, {}, &TernaryCandidate::constant);
     return out;
   }
 
  private:
+  // A weight behind integers: known by the value that nodes see. MatMulNBits is its own use.
+  void note_quantised(const onnx::NodeProto& node, std::size_t index) {
+    auto weight = quantised_weight(node, initializers_);
+    if (!weight || weight->dims[0] <= 0 || weight->dims[1] <= 0 ||
+        weight->dims[0] * weight->dims[1] < least_elements)
+      return;
+    const bool nbits = weight->nbits != 0;
+    auto [at, added] = found_.try_emplace(weight->name);
+    TernaryCandidate& candidate = at->second;
+    const bool same = !added && candidate.quantised && candidate.quantised->nbits != 0 && nbits &&
+                      candidate.quantised->codes == weight->codes &&
+                      candidate.quantised->scales == weight->scales &&
+                      candidate.quantised->zeros == weight->zeros &&
+                      candidate.quantised->dims == weight->dims;
+    if (!added && !same) return;
+    candidate.constant = static_cast<std::size_t>(weight->codes - model_.constants().data());
+    if (!nbits) candidate.dequantizer = index;
+    if (nbits) {
+      candidate.transposed = true;
+      candidate.uses.push_back({index, UseKind::nbits});
+    }
+    candidate.quantised = std::move(*weight);
+    for (const auto& output : model_.outputs())
+      if (output.name == at->first) other(at->first, "it is an output of the graph");
+  }
+
+  void free_parts(TernaryCandidate& candidate) {
+    const std::size_t own = candidate.dequantizer ? 1 : candidate.uses.size();
+    for (const auto* part :
+         {candidate.quantised->codes, candidate.quantised->scales, candidate.quantised->zeros}) {
+      if (part != nullptr && name_uses_[part->name] == own)
+        candidate.frees.push_back(part->message.offset);
+    }
+  }
+
   void other(const std::string& name, std::string why) {
     auto at = found_.find(name);
     if (at != found_.end() && at->second.other_use.empty()) at->second.other_use = std::move(why);
@@ -132,6 +182,8 @@ class Finder {
 
   const model::ModelFile& model_;
   std::map<std::string, TernaryCandidate> found_;
+  Initializers initializers_;
+  std::map<std::string, std::size_t> name_uses_;
 };
 
 }  // namespace

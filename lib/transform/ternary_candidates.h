@@ -3,23 +3,29 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "onnxpack/base/error.h"
 #include "onnxpack/model/model_file.h"
 #include "onnxpack/model/wire.h"
+#include "ternary_quantised.h"
 
 namespace onnxpack::transform {
 
-enum class UseKind : std::uint8_t { matmul, gemm, gather };
+enum class UseKind : std::uint8_t { matmul, gemm, gather, nbits };
 struct TernaryUse {
   std::size_t node = 0;  // index in model.nodes()
   UseKind kind = UseKind::matmul;
 };
 
 struct TernaryCandidate {
-  std::size_t constant = 0;  // index in model.constants()
+  std::size_t constant = 0;  // index in model.constants(); of a quantised one, of its codes
+  std::optional<QuantisedWeight> quantised;
+  std::optional<std::size_t> dequantizer;  // the node that would be left without use
+  // Initializers that would be: message offsets.
+  std::vector<std::uint64_t> frees;
   std::vector<TernaryUse> uses;
   bool transposed = false;  // the initializer is [K, N]; the same for all uses
   std::string other_use;    // why it has to stay as an initializer; empty when all uses are known

@@ -63,7 +63,7 @@ onnx::TensorProto TernaryRewrite::codes() const {
   const Layout& layout = stored_.layout;
   if (how_.form == TernaryForm::standard) {
     out.set_data_type(onnx::TensorProto::UINT2);
-    for (std::int64_t dim : constant_.dims) out.add_dims(dim);
+    for (std::int64_t dim : weight_.dims) out.add_dims(dim);
   } else {
     out.set_data_type(onnx::TensorProto::UINT8);
     if (how_.form == TernaryForm::portable) {
@@ -79,10 +79,10 @@ onnx::TensorProto TernaryRewrite::codes() const {
 }
 
 onnx::TensorProto TernaryRewrite::scales(bool for_dequantize) const {
-  const Shape shape = transposed_ ? Shape{static_cast<std::size_t>(constant_.dims[1]),
-                                          static_cast<std::size_t>(constant_.dims[0])}
-                                  : Shape{static_cast<std::size_t>(constant_.dims[0]),
-                                          static_cast<std::size_t>(constant_.dims[1])};
+  const Shape shape = transposed_ ? Shape{static_cast<std::size_t>(weight_.dims[1]),
+                                          static_cast<std::size_t>(weight_.dims[0])}
+                                  : Shape{static_cast<std::size_t>(weight_.dims[0]),
+                                          static_cast<std::size_t>(weight_.dims[1])};
   const auto rows = static_cast<std::int64_t>(shape.rows);
   std::vector<std::int64_t> dims;
   Bytes values = stored_.scales;
@@ -107,7 +107,7 @@ std::vector<onnx::NodeProto> TernaryRewrite::decoders() const {
 // The weight under its own name, so that nothing else changes.
 std::vector<onnx::NodeProto> TernaryRewrite::dequantize() const {
   onnx::NodeProto node = make_node(
-      "DequantizeLinear", {named("ternary"), named("scales"), named("zero")}, constant_.name);
+      "DequantizeLinear", {named("ternary"), named("scales"), named("zero")}, weight_.name);
   // ONNX Runtime 1.31 cannot load a Transpose behind this operator on UINT2 (it folds it and
   // forgets the type), so the codes stand in the initializer's own order and the axis says where
   // the rows are.
@@ -150,7 +150,7 @@ std::vector<onnx::NodeProto> TernaryRewrite::decode_portable() const {
                 element_of(stored_.scale_type));
     trits = named("half_trits");
   }
-  add(make_node("Mul", {trits, scales}, constant_.name));
+  add(make_node("Mul", {trits, scales}, weight_.name));
   return out;
 }
 
@@ -210,6 +210,7 @@ void TernaryRewrite::matmul_portable(const onnx::NodeProto& node, const std::str
 
 std::vector<onnx::NodeProto> TernaryRewrite::replace(const onnx::NodeProto& node,
                                                      UseKind kind) const {
+  if (kind == UseKind::nbits) return replace_nbits(node);
   const bool keeps = how_.form == TernaryForm::standard ||
                      (how_.form == TernaryForm::portable && kind == UseKind::gather);
   if (keeps) return {node};
@@ -243,6 +244,18 @@ std::vector<onnx::NodeProto> TernaryRewrite::replace(const onnx::NodeProto& node
     set_integer(out.emplace_back(make_node("Cast", {real}, product)), "to",
                 element_of(stored_.scale_type));
   if (has_c) out.push_back(make_node("Add", {product, node.input(2)}, y));
+  return out;
+}
+
+// As the MatMul that it stands for; its bias is added behind.
+std::vector<onnx::NodeProto> TernaryRewrite::replace_nbits(const onnx::NodeProto& node) const {
+  const bool has_bias = node.input_size() > 5 && !node.input(5).empty();
+  const std::string& y = node.output(0);
+  onnx::NodeProto plain =
+      make_node("MatMul", {node.input(0), weight_.name}, has_bias ? y + ".product" : y);
+  plain.set_name(node.name());
+  auto out = replace(plain, UseKind::matmul);
+  if (has_bias) out.push_back(make_node("Add", {plain.output(0), node.input(5)}, y));
   return out;
 }
 

@@ -23,9 +23,11 @@ struct Rewriting {
 // One weight's part in the new graph.
 class TernaryRewrite {
  public:
-  TernaryRewrite(const Rewriting& how, const model::Constant& constant, bool transposed,
-                 StoredTernary stored)
-      : how_(how), constant_(constant), transposed_(transposed), stored_(std::move(stored)) {}
+  TernaryRewrite(const Rewriting& how, WeightFacts weight, bool transposed, StoredTernary stored)
+      : how_(how),
+        weight_(std::move(weight)),
+        transposed_(transposed),
+        stored_(std::move(stored)) {}
 
   // The codes (external), the scales, and what the nodes need beside them.
   std::vector<onnx::TensorProto> initializers() const;
@@ -35,19 +37,20 @@ class TernaryRewrite {
   std::vector<onnx::NodeProto> replace(const onnx::NodeProto& node, UseKind kind) const;
 
  private:
-  std::string named(const char* part) const { return constant_.name + "." + part; }
+  std::string named(const char* part) const { return weight_.name + "." + part; }
   onnx::TensorProto codes() const;
   onnx::TensorProto scales(bool for_dequantize) const;
   std::vector<onnx::NodeProto> dequantize() const;
   std::vector<onnx::NodeProto> decode_portable() const;
   onnx::NodeProto operator_node(const char* type, const std::string& output) const;
+  std::vector<onnx::NodeProto> replace_nbits(const onnx::NodeProto& node) const;
   void matmul_by_operator(const onnx::NodeProto& node, const std::string& input,
                           const std::string& output, std::vector<onnx::NodeProto>& out) const;
   void matmul_portable(const onnx::NodeProto& node, const std::string& input,
                        const std::string& output, std::vector<onnx::NodeProto>& out) const;
 
   const Rewriting& how_;
-  const model::Constant& constant_;
+  WeightFacts weight_;
   bool transposed_;
   StoredTernary stored_;
 };

@@ -19,24 +19,13 @@ using kernels::ternary::NotTernary;
 using kernels::ternary::NotTernaryReason;
 using kernels::ternary::ScaleType;
 using kernels::ternary::Shape;
-using kernels::ternary::TernaryMatrix;
 using kernels::ternary::size_of;
+using kernels::ternary::TernaryMatrix;
 using Raw = std::vector<std::uint8_t>;
 
 ScaleType scale_type_of(model::DataType type) {
   if (type == model::DataType::float16) return ScaleType::float16;
   return type == model::DataType::bfloat16 ? ScaleType::bfloat16 : ScaleType::float32;
-}
-
-Result<Raw> read_weight(const model::ModelFile& model, const model::Constant& constant) {
-  Raw out;
-  out.reserve(constant.size);
-  ONNXPACK_CHECK(model::read_constant(model, constant, [&](ByteView piece) -> Status {
-    const auto* begin = reinterpret_cast<const std::uint8_t*>(piece.data());
-    out.insert(out.end(), begin, begin + piece.size());
-    return {};
-  }));
-  return out;
 }
 
 std::string reason(const NotTernary& found, ScaleType type) {
@@ -72,7 +61,7 @@ Bytes scale_bytes(const TernaryMatrix& matrix, ScaleType type) {
 }
 
 // Decodes what is about to be written and compares it with the weight.
-Status prove(const model::Constant& constant, const FloatMatrix& weight, TernaryMatrix& matrix,
+Status prove(const WeightFacts& constant, const FloatMatrix& weight, TernaryMatrix& matrix,
              const Layout& layout, const Raw& codes, bool as_transposed) {
   if (!decode(layout, codes, matrix.trits))
     return fail(ErrorKind::internal, fmt::format("{}: the codes do not decode", constant.name));
@@ -96,13 +85,23 @@ Status prove(const model::Constant& constant, const FloatMatrix& weight, Ternary
 
 }  // namespace
 
-Result<std::variant<StoredTernary, Refused>> store_ternary(const model::ModelFile& model,
-                                                           const model::Constant& constant,
-                                                           bool transposed, Format format,
-                                                           CodeOrder order, NegativeZero zero,
+Result<Raw> read_weight(const model::ModelFile& model, const model::Constant& constant) {
+  Raw out;
+  out.reserve(constant.size);
+  ONNXPACK_CHECK(model::read_constant(model, constant, [&](ByteView piece) -> Status {
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(piece.data());
+    out.insert(out.end(), begin, begin + piece.size());
+    return {};
+  }));
+  return out;
+}
+
+Result<std::variant<StoredTernary, Refused>> store_ternary(const WeightFacts& constant,
+                                                           const Raw& raw, bool transposed,
+                                                           Format format, CodeOrder order,
+                                                           NegativeZero zero,
                                                            io::WritableFile& codes) {
   using Answer = std::variant<StoredTernary, Refused>;
-  ONNXPACK_TRY(Raw raw, read_weight(model, constant));
   const auto first = static_cast<std::size_t>(constant.dims[0]);
   const auto second = static_cast<std::size_t>(constant.dims[1]);
   const Shape shape = transposed ? Shape{second, first} : Shape{first, second};

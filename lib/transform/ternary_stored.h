@@ -15,6 +15,13 @@
 
 namespace onnxpack::transform {
 
+// A weight as nodes see it.
+struct WeightFacts {
+  std::string name;
+  model::DataType type = model::DataType::undefined;  // float32, float16 or bfloat16
+  std::vector<std::int64_t> dims;                     // two
+};
+
 struct StoredTernary {
   kernels::ternary::Layout layout;
   kernels::ternary::ScaleLayout scale_layout;
@@ -34,10 +41,14 @@ enum class CodeOrder : std::uint8_t {
   as_initializer,  // the initializer's own elements in their own order (u2)
 };
 
-// Appends the codes to `codes` at the next multiple of 4096. Errors: as read_constant and io;
-// internal: the codes do not give the weight back.
+// The values of an initializer. Errors: as read_constant.
+Result<std::vector<std::uint8_t>> read_weight(const model::ModelFile& model,
+                                              const model::Constant& constant);
+
+// Appends the codes of `values` to `codes` at the next multiple of 4096. Errors: io; internal: the
+// codes do not give the weight back.
 Result<std::variant<StoredTernary, Refused>> store_ternary(
-    const model::ModelFile& model, const model::Constant& constant, bool transposed,
+    const WeightFacts& facts, const std::vector<std::uint8_t>& values, bool transposed,
     kernels::ternary::Format format, CodeOrder order, kernels::ternary::NegativeZero zero,
     io::WritableFile& codes);
 

@@ -186,5 +186,135 @@ class Weights(Folder):
         self.ternarize(model, "u2.onnx", "--form", "standard")  # here it still is a value
 
 
+class Quantised(Folder):
+    """Weights that are integers with scales already."""
+
+    K, N = 64, 48
+
+    def raw(self, name: str, values: np.ndarray, kind: int) -> onnx.TensorProto:
+        """A tensor of any integer type, packed lowest bits first."""
+        bits = {TensorProto.INT8: 8, TensorProto.UINT8: 8, TensorProto.INT4: 4, TensorProto.UINT4: 4, TensorProto.INT2: 2, TensorProto.UINT2: 2}[kind]
+        fields = (values.astype(np.int64).reshape(-1) & ((1 << bits) - 1)).astype(np.uint8)
+        fields = np.append(fields, np.zeros(-fields.size % (8 // bits), np.uint8)).reshape(-1, 8 // bits)
+        packed = (fields << (bits * np.arange(8 // bits))).sum(1).astype(np.uint8)
+        return TensorProto(name=name, data_type=kind, dims=values.shape, raw_data=packed.tobytes())
+
+    def write(self, nodes, tensors, opset=25) -> pathlib.Path:
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", self.K])
+        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", self.N])
+        graph = helper.make_graph(nodes, "g", [x], [y], tensors)
+        path = self.folder / "model.onnx"
+        imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+        path.write_bytes(helper.make_model(graph, ir_version=13, opset_imports=imports).SerializeToString())
+        return path
+
+    def check(self, path: pathlib.Path, weight: np.ndarray, granularity: str, freed=()) -> None:
+        """`weight` is [K, N]. The operators give its products, in every form; what held it before is gone."""
+        x = self.rng.standard_normal((3, self.K)).astype(np.float32)
+        want = x @ weight
+        report = self.ternarize(path, "own.onnx", "--float-activations", "--force")
+        self.assertEqual([t["scales"] for t in report["tensors"]], [granularity])
+        model = onnx.load(str(self.folder / "own.onnx"))
+        self.assertFalse({t.name for t in model.graph.initializer} & set(freed))
+        self.assertFalse({n.op_type for n in model.graph.node} & {"DequantizeLinear", "MatMulNBits", "MatMul"})
+        got, = session(self.folder / "own.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
+        self.ternarize(path, "std.onnx", "--form", "standard", "--force")
+        standard, = session(self.folder / "std.onnx", ops=False).run(None, {"x": x})
+        np.testing.assert_allclose(standard, want, rtol=0.05, atol=0.05 * np.abs(want).max())
+        if not granularity.startswith("block"):
+            self.ternarize(path, "any.onnx", "--form", "portable", "--force")
+            self.ternarize(path, "int8.onnx", "--force")
+            left, = session(self.folder / "any.onnx", ops=False).run(None, {"x": x})
+            right, = session(self.folder / "int8.onnx").run(None, {"x": x})
+            np.testing.assert_array_equal(left, right)
+
+    def test_dequantize_linear_of_every_integer_type(self):
+        types = {TensorProto.INT8: 0, TensorProto.UINT8: 128, TensorProto.INT4: 0, TensorProto.UINT4: 8, TensorProto.INT2: 0, TensorProto.UINT2: 1}
+        for kind, zero in types.items():
+            for granularity in ("tensor", "row", "block 32"):
+                trits = self.rng.integers(-1, 2, (self.K, self.N))
+                attributes, shape = {}, {"tensor": (), "row": (self.N,), "block 32": (self.K // 32, self.N)}[granularity]
+                scale = (self.rng.random(shape) + 0.5).astype(np.float32)
+                spread = np.repeat(scale, 32, axis=0) if granularity == "block 32" else scale
+                if granularity == "row":
+                    attributes = {"axis": 1}
+                elif granularity == "block 32":
+                    attributes = {"axis": 0, "block_size": 32}
+                tensors = [self.raw("q", trits + zero, kind), numpy_helper.from_array(scale, "s"), self.raw("z", np.full(shape, zero), kind)]
+                nodes = [helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], **attributes), helper.make_node("MatMul", ["x", "w"], ["y"])]
+                with self.subTest(kind=kind, granularity=granularity):
+                    self.check(self.write(nodes, tensors), (trits * spread).astype(np.float32), granularity, ("q", "s", "z"))
+
+    def test_full_scale_int8_without_zero_point_and_gemm(self):
+        trits = self.rng.integers(-1, 2, (self.N, self.K))
+        scale = (self.rng.random(self.N) + 0.5).astype(np.float32) / 127
+        tensors = [self.raw("q", trits * 127, TensorProto.INT8), numpy_helper.from_array(scale, "s")]
+        nodes = [helper.make_node("DequantizeLinear", ["q", "s"], ["w"], axis=0), helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)]
+        self.check(self.write(nodes, tensors, 21), ((trits * 127).astype(np.float32) * scale[:, None]).T, "row", ("q", "s"))
+
+    def nbits(self, bits: int, block: int, zeros: bool, bias: bool, trits: np.ndarray):
+        """MatMulNBits of trits [N, K], with the zero point 1 or the default in the middle."""
+        zero, blocks = 1 if zeros else 1 << (bits - 1), -(-self.K // block)
+        codes = np.full((self.N, blocks * block), zero)
+        codes[:, :self.K] = trits + zero
+        scale = np.repeat((self.rng.random((self.N, 1)) + 0.5).astype(np.float32), blocks, axis=1)
+        packed = self.raw("b", codes, TensorProto.UINT8 if bits == 8 else TensorProto.UINT4 if bits == 4 else TensorProto.UINT2)
+        b = TensorProto(name="b", data_type=TensorProto.UINT8, dims=[self.N, blocks, block * bits // 8], raw_data=packed.raw_data)
+        tensors, inputs = [b, numpy_helper.from_array(scale, "s")], ["x", "b", "s"]
+        if zeros:
+            row = sum(zero << bits * i for i in range(8 // bits))
+            tensors.append(numpy_helper.from_array(np.full((self.N, -(-blocks * bits // 8)), row, np.uint8), "z"))
+        if bias:
+            inputs += ["z" if zeros else "", "", "c"]
+            tensors.append(numpy_helper.from_array(self.rng.random(self.N).astype(np.float32), "c"))
+        elif zeros:
+            inputs.append("z")
+        node = helper.make_node("MatMulNBits", inputs, ["y"], domain="com.microsoft", K=self.K, N=self.N, bits=bits, block_size=block, name="linear")
+        return self.write([node], tensors), scale
+
+    def test_matmul_nbits(self):
+        for bits in (2, 4, 8):
+            for zeros in (False, True):
+                trits = self.rng.integers(-1, 2, (self.N, self.K))
+                path, scale = self.nbits(bits, 32, zeros, False, trits)
+                weight = (trits * scale[:, :1]).astype(np.float32).T
+                with self.subTest(bits=bits, zeros=zeros):
+                    # ONNX Runtime's own reading of the same bytes.
+                    identity, = session(path, ops=False).run(None, {"x": np.eye(self.K, dtype=np.float32)})
+                    np.testing.assert_allclose(identity, weight, rtol=1e-6, atol=1e-6)
+                    self.check(path, weight, "row", ("b", "s", "z"))
+
+    def test_matmul_nbits_with_bias(self):
+        trits = self.rng.integers(-1, 2, (self.N, self.K))
+        path, scale = self.nbits(4, 32, False, True, trits)
+        x = self.rng.standard_normal((2, self.K)).astype(np.float32)
+        want, = session(path, ops=False).run(None, {"x": x})
+        self.ternarize(path, "own.onnx", "--float-activations")
+        got, = session(self.folder / "own.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3 * np.abs(want).max())
+
+    def test_integers_that_are_not_ternary_stay(self):
+        q = self.rng.integers(-2, 3, (self.K, self.N))
+        q[0, 0] = 2
+        tensors = [self.raw("q", q, TensorProto.INT8), numpy_helper.from_array(np.float32(0.5), "s")]
+        nodes = [helper.make_node("DequantizeLinear", ["q", "s"], ["w"]), helper.make_node("MatMul", ["x", "w"], ["y"])]
+        self.assertIn("w: not ternary: a second magnitude", self.refused(self.write(nodes, tensors)))
+
+    def test_what_others_use_stays(self):
+        trits = self.rng.integers(-1, 2, (self.K, self.N))
+        tensors = [self.raw("q", trits, TensorProto.INT8), numpy_helper.from_array(np.float32(0.5), "s"), numpy_helper.from_array(np.ones(1, np.float32), "one")]
+        nodes = [helper.make_node("DequantizeLinear", ["q", "s"], ["w"]), helper.make_node("MatMul", ["x", "w"], ["m"]),
+                 helper.make_node("Cast", ["q"], ["f"], to=TensorProto.FLOAT), helper.make_node("ReduceSum", ["f"], ["sum"]),
+                 helper.make_node("Mul", ["m", "s"], ["n"]), helper.make_node("Add", ["n", "sum"], ["y"])]
+        path = self.write(nodes, tensors)
+        self.ternarize(path, "own.onnx", "--float-activations")
+        self.assertLessEqual({"q", "s"}, {t.name for t in onnx.load(str(self.folder / "own.onnx")).graph.initializer})
+        x = self.rng.standard_normal((2, self.K)).astype(np.float32)
+        want, = session(path, ops=False).run(None, {"x": x})
+        got, = session(self.folder / "own.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -5,11 +5,13 @@ trits.i8 holds the matrix, int8 [8, 512]; each other file holds the same weights
   int2.bin, uint2.bin       onnx's own helper (package onnx)
   tq1_0.bin, tq2_0.bin      ggml's Python quantisers (package gguf), scale of block b: (b + 1) / 32
   matmul_nbits_2.bin        packed here; ONNX Runtime's MatMulNBits multiplies an identity matrix by it and gives the weights back
+  bitnet.bin                Hugging Face's pack_weights (packages transformers and torch), whose layers give it back in both scale conventions
 
-Not made by their owners' code, so tested by formula and round trip only: Hugging Face bitnet (its packing imports torch, 800 MB), Q2_0 (not
-in gguf 0.19's quantisers) and I2_S (bitnet.cpp is not on PyPI). A package that is not installed is said and its files are left alone.
+Not made by their owners' code, so tested by formula and round trip only: Q2_0 (not in gguf 0.19's quantisers) and I2_S (bitnet.cpp is not on
+PyPI). A package that is not installed is said and its files are left alone. tests/ort_ops/foreign_test.py makes them anew and compares.
 """
 
+import os
 import pathlib
 import sys
 
@@ -76,11 +78,33 @@ def matmul_nbits(w: np.ndarray) -> dict[str, bytes]:
     return {"matmul_nbits_2.bin": packed.tobytes()}
 
 
+def bitnet(w: np.ndarray) -> dict[str, bytes]:
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # plain Python is enough for 4096 weights
+    import torch
+    from transformers.integrations import bitnet as owner
+
+    packed = owner.pack_weights(torch.tensor(w, dtype=torch.float32))
+    # Of each column alone the reference's rounding of activations loses nothing.
+    ones, scale = torch.eye(COLUMNS), 0.375
+    divides = owner.BitLinear(COLUMNS, ROWS, bias=False, dtype=torch.float32)
+    divides.weight, divides.weight_scale = packed, torch.tensor([1 / scale])
+    multiplies = owner.AutoBitLinear(COLUMNS, ROWS, bias=False, dtype=torch.float32)
+    multiplies.weight.data, multiplies.weight_scale = torch.tensor(w, dtype=torch.float32), torch.tensor([scale])
+    for layer in (divides, multiplies):
+        with torch.no_grad():
+            got = layer(ones.clone()).numpy()
+        assert np.allclose(got, w.T * scale, rtol=1e-6, atol=0), layer
+    return {"bitnet.bin": packed.numpy().tobytes()}
+
+
+MAKERS = (onnx_types, ggml, matmul_nbits, bitnet)
+
+
 def main() -> None:
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     w = trits()
     files = {"trits.i8": w.tobytes()}
-    for make in (onnx_types, ggml, matmul_nbits):
+    for make in MAKERS:
         try:
             files |= make(w)
         except ImportError as missing:
@@ -90,4 +114,5 @@ def main() -> None:
         print(name, len(content))
 
 
-main()
+if __name__ == "__main__":
+    main()

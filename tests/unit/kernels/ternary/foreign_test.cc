@@ -97,6 +97,17 @@ TEST_CASE("ternary foreign: MatMulNBits of any width, with tails and zero points
   CHECK_FALSE(unpack_matmul_nbits(form, bytes, {}, back).has_value());
 }
 
+TEST_CASE("ternary foreign: Hugging Face bitnet as its owner packs it") {
+  const auto trits = sample_trits();
+  const auto bytes = sample("bitnet.bin");
+  std::vector<std::int8_t> back(trits.size());
+  REQUIRE(unpack_bitnet(sample_shape, bytes, back).has_value());
+  CHECK(back == trits);
+  std::vector<std::uint8_t> again(bytes.size());
+  REQUIRE(pack_bitnet(sample_shape, trits, again).has_value());
+  CHECK(again == bytes);
+}
+
 TEST_CASE("ternary foreign: Hugging Face bitnet") {
   const Shape shape{8, 3};
   const auto trits = random_trits(24, 2);
