@@ -320,3 +320,29 @@ TEST_CASE("what is not a manifest says so", "[manifest]") {
   for (std::size_t cut = 0; cut + 1 < text.size(); cut += 97)
     CHECK_FALSE(parse(std::string_view(text).substr(0, cut)));
 }
+
+// One read of the tail must be enough to inspect and select, however large the weights are: digests
+// of chunks are members of their own (2,560 chunks of a 10 GiB member are 80 KiB).
+TEST_CASE("the index of six members of 10 GiB stays below 64 KiB", "[manifest]") {
+  constexpr std::uint64_t large = std::uint64_t{10} << 30;
+  Manifest manifest = full_manifest();
+  Layout layout = full_layout();
+  manifest.members[0].size = large;
+  manifest.members[1].size = large;
+  const auto add = [&](const std::string& name, std::uint64_t size, const std::string& chunks) {
+    manifest.members.push_back({name, size, digest(manifest.members.size()), chunks});
+    layout.members.push_back({name, Storage::stored});
+  };
+  for (int i = 0; i < 4; ++i) {
+    Variant variant = manifest.variants.back();
+    variant.name = "z" + std::to_string(i) + "-onnxruntime";
+    const std::string blob = "variants/" + variant.name + "/model.onnx";
+    variant.partitions[0].blobs[0].member = blob;
+    manifest.variants.push_back(variant);
+    add("digests/" + blob + ".chunks", large / (4 << 20) * 32, "");
+    add(blob, large, "digests/" + blob + ".chunks");
+  }
+  const std::string text = emit(manifest);
+  CHECK(text.size() + emit(layout).size() < 64 << 10);
+  REQUIRE(parse(text));
+}
