@@ -62,18 +62,31 @@ void add_values(Table& table, std::string_view label, const std::vector<model::V
   }
 }
 
+// The end of a long name, which tells modules apart; PyTorch's begin alike for a hundred letters.
+std::string name_end(std::string_view name) {
+  constexpr std::size_t most = 40;
+  if (name.size() <= most) return std::string(name);
+  name.remove_prefix(name.size() - most);
+  while (!name.empty() && (static_cast<unsigned char>(name.front()) & 0xC0) == 0x80)
+    name.remove_prefix(1);  // never a part of a letter
+  return fmt::format("…{}", name);
+}
+
 void add_hints(Table& table, const ModelFile& model) {
+  constexpr std::size_t shown = 3;
   auto hints = model::scope_hints(model);
   for (const auto& hint : hints) {
     std::vector<std::string> examples;
-    for (const auto& example : hint.examples)
-      examples.push_back(fmt::format("{} ({})", example.value, example.nodes));
+    for (const auto& example : hint.examples) {
+      if (examples.size() < shown)
+        examples.push_back(fmt::format("{} ({})", name_end(example.value), example.nodes));
+    }
     std::string what = hint.kind == model::HintKind::metadata_key
                            ? fmt::format("metadata key '{}'", hint.key)
                            : fmt::format("node names up to the first '{}'", hint.key);
-    table.add({"scopes by", fmt::format("{}: on {} of {}, {} different; {}", what, hint.nodes,
-                                        count(model.nodes().size(), "node"), hint.distinct,
-                                        join(examples, ", "))});
+    table.add({"scopes by", fmt::format("{}: on {} of {}, {} different, such as {}", what,
+                                        hint.nodes, count(model.nodes().size(), "node"),
+                                        hint.distinct, join(examples, ", "))});
   }
   if (hints.empty())
     table.add({"scopes by", "nothing in the nodes names parts; the whole graph is one scope"});

@@ -24,10 +24,11 @@
 namespace {
 
 enum Class : unsigned {
-  data = 1,     // may be short or interrupted
-  waiting = 2,  // may be interrupted
-  naming = 4,   // may fail
-  removing = 8  // may only be killed
+  data = 1,      // may be short or interrupted
+  waiting = 2,   // may be interrupted
+  naming = 4,    // may fail
+  removing = 8,  // may only be killed
+  message = 16   // may be interrupted: a pipe takes what is below PIPE_BUF whole, and has no disk
 };
 
 enum class Kind { none, eio, enospc, eintr, brief, kill };
@@ -61,7 +62,7 @@ bool befalls(Kind kind, unsigned classes) {
     case Kind::brief:
       return (classes & data) != 0;
     case Kind::eintr:
-      return (classes & (data | waiting)) != 0;
+      return (classes & (data | waiting | message)) != 0;
     case Kind::kill:
       return true;
     default:
@@ -110,6 +111,11 @@ F next(const char* name) {
   return reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
 }
 
+bool is_file(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::size_t half(std::size_t size) {
   return size > 1 ? size / 2 : size;
 }
@@ -128,7 +134,7 @@ extern "C" {
 ssize_t write(int fd, const void* bytes, size_t size) {
   REAL(write);
   if (fd <= 2) return real(fd, bytes, size);
-  Verdict verdict = judge("write", data);
+  Verdict verdict = judge("write", is_file(fd) ? data : message);
   if (verdict == Verdict::fail) return -1;
   return real(fd, bytes, verdict == Verdict::half ? half(size) : size);
 }
