@@ -12,6 +12,7 @@ import large
 import measure
 import pack
 import selection
+import sizes
 import startup
 import variants
 
@@ -19,6 +20,7 @@ BENCHES = {
     "startup": startup.bench,
     "pack": pack.bench,
     "large": large.bench,
+    "sizes": sizes.bench,
     "variants": variants.bench,
     "selection": selection.bench,
 }
