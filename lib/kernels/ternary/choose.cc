@@ -36,7 +36,8 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
   // One scale, or, so that sums of blocks are tried too, blocks of 64 columns.
   const bool blocks = m % 2 == 0;
   const ScaleLayout scale_layout = blocks ? ScaleLayout{Granularity::block, 64} : ScaleLayout{};
-  const std::vector<float> scales(scale_count(scale_layout, tested), 0.75F);
+  std::vector<float> scales(scale_count(scale_layout, tested), 0.75F);
+  if (blocks) scales = scales_by_block(scales, tested.rows);
   std::vector<float> y(m * tested.rows);
   const MatMul job{
       {layout, bytes.data(), scale_layout, scales.data()}, mode, x.data(), m, y.data()};

@@ -174,7 +174,11 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
     V::prefetch(bytes + j + ahead);
     step(w, j);
   }
-  if (j < end) step(V::load_part(bytes + j, end - j), j);
+  // With narrow blocks there is nothing but parts.
+  if (j < end) {
+    V::prefetch(bytes + j + ahead);
+    step(V::load_part(bytes + j, end - j), j);
+  }
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < M; ++i)
     sums[i] = V::add32(

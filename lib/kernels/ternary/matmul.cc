@@ -67,8 +67,7 @@ void scale_rows(const Call& call, const std::int32_t* sums, std::size_t pitch, s
       for (std::size_t n = 0; n < count; ++n)
         y[n] = static_cast<float>(of_m[n]) * (w.scales[row + n] * a);
     } else {
-      call.kernels.rows->scale_blocks(
-          {of_m, pitch, blocks, w.scales + row, w.layout.shape.rows, a, count, y});
+      call.kernels.rows->scale_blocks({of_m, pitch, blocks, w.scales, row, a, count, y});
     }
   }
 }
@@ -165,8 +164,9 @@ void float_task(const Call& call, std::size_t task) {
           const std::size_t k = b * plan.block;
           const float part = call.kernels.real->run(x + k, trits + i * columns + k,
                                                     std::min(plan.block, columns - k));
-          const std::size_t scale =
-              w.scale_layout.granularity == Granularity::tensor ? 0 : b * rows + row + i;
+          const std::size_t scale = w.scale_layout.granularity == Granularity::tensor
+                                        ? 0
+                                        : scale_index(row + i, b, plan.blocks);
           sum = b == 0 ? part * w.scales[scale] : sum + part * w.scales[scale];
         }
         call.job.y[m * rows + row + i] = sum;
@@ -178,9 +178,10 @@ void float_task(const Call& call, std::size_t task) {
 
 std::vector<float> scales_by_block(std::span<const float> stored, std::size_t rows) {
   const std::size_t blocks = rows == 0 ? 0 : stored.size() / rows;
-  std::vector<float> out(stored.size());
+  std::vector<float> out((rows + scale_tile - 1) / scale_tile * scale_tile * blocks);
   for (std::size_t n = 0; n < rows; ++n)
-    for (std::size_t b = 0; b < blocks; ++b) out[b * rows + n] = stored[n * blocks + b];
+    for (std::size_t b = 0; b < blocks; ++b)
+      out[scale_index(n, b, blocks)] = stored[n * blocks + b];
   return out;
 }
 

@@ -9,14 +9,21 @@
 
 namespace onnxpack::kernels::ternary {
 
-// y[n] = (sums[n] * scales[n] + sums[pitch + n] * scales[scale_pitch + n] + ...) * factor, each
-// product and each sum rounded, in this order.
+// Scales of blocks stand as [rows / 64][blocks][64 rows], filled up: rows side by side for vectors,
+// and all blocks of some rows together, so that memory is read in order.
+inline constexpr std::size_t scale_tile = 64;
+constexpr std::size_t scale_index(std::size_t row, std::size_t block, std::size_t blocks) {
+  return (row / scale_tile * blocks + block) * scale_tile + row % scale_tile;
+}
+
+// y[n] = (sum of block 0 * its scale + sum of block 1 * its scale + ...) * factor for the rows
+// first + n, each product and each sum rounded, in this order.
 struct ScaleJob {
-  const std::int32_t* sums = nullptr;
+  const std::int32_t* sums = nullptr;  // [blocks][pitch]
   std::size_t pitch = 0;
   std::size_t blocks = 0;  // at least one
   const float* scales = nullptr;
-  std::size_t scale_pitch = 0;
+  std::size_t first = 0;
   float factor = 0;
   std::size_t rows = 0;
   float* y = nullptr;

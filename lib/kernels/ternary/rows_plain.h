@@ -56,20 +56,22 @@ inline void to_planes_plain(const std::int8_t* q, std::size_t from, std::size_t 
     for (std::size_t p = 0; p < 4; ++p) planes[p * plane + j] = q[4 * j + p];
 }
 
-// A tile of rows at a time, so that the sums of all its blocks are made in the first cache.
 inline void scale_blocks_plain(const ScaleJob& job) {
-  constexpr std::size_t tile = 64;
-  for (std::size_t n = 0; n < job.rows; n += tile) {
-    const std::size_t count = job.rows - n < tile ? job.rows - n : tile;
-    float sum[tile];
-    for (std::size_t i = 0; i < count; ++i)
-      sum[i] = static_cast<float>(job.sums[n + i]) * job.scales[n + i];
+  for (std::size_t n = 0; n < job.rows;) {
+    const std::size_t row = job.first + n;
+    const std::size_t left = scale_tile - row % scale_tile;
+    const std::size_t count = job.rows - n < left ? job.rows - n : left;
+    const float* scales = job.scales + scale_index(row, 0, job.blocks);
+    const std::int32_t* sums = job.sums + n;
+    float sum[scale_tile];
+    for (std::size_t i = 0; i < count; ++i) sum[i] = static_cast<float>(sums[i]) * scales[i];
     for (std::size_t b = 1; b < job.blocks; ++b) {
-      const std::int32_t* sums = job.sums + b * job.pitch + n;
-      const float* scales = job.scales + b * job.scale_pitch + n;
+      sums += job.pitch;
+      scales += scale_tile;
       for (std::size_t i = 0; i < count; ++i) sum[i] += static_cast<float>(sums[i]) * scales[i];
     }
     for (std::size_t i = 0; i < count; ++i) job.y[n + i] = sum[i] * job.factor;
+    n += count;
   }
 }
 

@@ -66,7 +66,7 @@ struct Weights {
   Layout layout;  // u2 (K % 4 == 0), u2r or t5r
   const std::uint8_t* bytes = nullptr;
   ScaleLayout scale_layout;
-  const float* scales = nullptr;  // of blocks: [blocks][N], see scales_by_block()
+  const float* scales = nullptr;  // those of blocks as scales_by_block() orders them
 };
 enum class Mode : std::uint8_t { int8, float32 };
 struct MatMul {
