@@ -93,6 +93,25 @@ TEST_CASE("ternary scales: what is not exactly {-s, 0, s} is refused, with its p
   }
 }
 
+TEST_CASE("ternary scales: the document's examples") {
+  const Shape shape{2, 3};
+  const auto find = [&](const std::vector<float>& values) {
+    return find_ternary({as_bytes(values), ScaleType::float32, shape, 3, 1}, NegativeZero::refuse);
+  };
+  const std::vector<float> one = {0.5F, 0, -0.5F, -0.5F, 0.5F, 0};
+  REQUIRE(find(one).has_value());
+  CHECK(find(one)->layout == ScaleLayout{Granularity::tensor, 0});
+  CHECK(find(one)->scales == std::vector<std::uint32_t>{std::bit_cast<std::uint32_t>(0.5F)});
+  const auto rows = find({0.5F, 0, -0.5F, -2, 2, 0});
+  REQUIRE(rows.has_value());
+  CHECK(rows->layout == ScaleLayout{Granularity::row, 0});
+  for (float other : {0.5000001F, -0.0F, INFINITY}) {
+    auto values = one;
+    values[other == 0 ? 1 : 0] = other;
+    CHECK_FALSE(find(values).has_value());
+  }
+}
+
 TEST_CASE("ternary scales: zeros only, and subnormal scales") {
   const Shape shape{1, 32};
   std::vector<float> values(32, 0.0F);
