@@ -12,6 +12,7 @@
 #include "onnxpack/model/wire.h"
 #include "onnxpack/transform/save.h"
 #include "raise_opset.h"
+#include "ternary_bodies.h"
 #include "ternary_candidates.h"
 #include "ternary_nodes.h"
 #include "ternary_stored.h"
@@ -141,6 +142,8 @@ class Ternarizer {
     }
     if (candidate.dequantizer) dropped_.insert(*candidate.dequantizer);
     for (const auto& use : candidate.uses) uses_[use.node] = {rewrites_.size(), use.kind};
+    bodies_.insert(candidate.bodies.begin(), candidate.bodies.end());
+    by_name_.emplace(facts.name, rewrites_.size());
     rewrites_.emplace_back(how_, facts, candidate.transposed, std::move(stored));
     return {};
   }
@@ -163,7 +166,7 @@ class Ternarizer {
                             : granularity == Granularity::row  ? "row"
                                                                : fmt::format("block {}", block),
                             stored.scales.size(), before, stored.offset, stored.layout.bytes,
-                            stored.negative_zeros, candidate.uses.size()});
+                            stored.negative_zeros, candidate.uses.size() + candidate.body_uses});
   }
 
   Status edit_model() {
@@ -213,7 +216,7 @@ class Ternarizer {
       if (field->is(graph_node, WireType::bytes)) {
         const std::size_t node = index++;
         const bool dropped = dropped_.contains(node);
-        if (node != 0 && !uses_.contains(node) && !dropped) continue;
+        if (node != 0 && !uses_.contains(node) && !bodies_.contains(node) && !dropped) continue;
         keep_up_to(*field);
         if (node == 0) append_decoders();
         if (!dropped) ONNXPACK_CHECK(append_replaced(node, *field));
@@ -271,6 +274,7 @@ class Ternarizer {
 
   Status append_replaced(std::size_t index, const WireField& field) {
     ONNXPACK_TRY(onnx::NodeProto node, read_node(model_, field));
+    if (bodies_.contains(index)) rewrite_bodies(node, replacer());
     const auto use = uses_.find(index);
     if (use == uses_.end()) {
       append_message(graph_, graph_node, node);
@@ -280,6 +284,21 @@ class Ternarizer {
     for (auto& made : rewrites_[rewrite].replace(node, kind))
       append_message(graph_, graph_node, made);
     return {};
+  }
+
+  // What uses a stored weight in a body; the weight's new parts are in the main graph, which bodies
+  // see.
+  ReplaceNode replacer() const {
+    return [this](const onnx::NodeProto& node,
+                  const Hidden& hidden) -> std::optional<std::vector<onnx::NodeProto>> {
+      for (int i = 0; i < node.input_size(); ++i) {
+        const auto weight = by_name_.find(node.input(i));
+        if (weight == by_name_.end() || hidden.contains(node.input(i))) continue;
+        if (const auto known = known_use(node, i))
+          return rewrites_[weight->second].replace(node, known->kind);
+      }
+      return std::nullopt;
+    };
   }
 
   void append_graph() {
@@ -328,6 +347,8 @@ class Ternarizer {
   std::vector<TernaryRewrite> rewrites_;
   std::set<std::uint64_t> stored_at_;  // where the messages of the stored initializers begin
   std::map<std::size_t, UseOf> uses_;
+  std::set<std::size_t> bodies_;  // nodes with such uses in their bodies
+  std::map<std::string, std::size_t> by_name_;
   std::set<std::size_t> dropped_;  // nodes that made weights of integers
   std::map<std::uint64_t, const model::ExternalData*> staying_;  // by where their messages begin
   model::Splice graph_;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "ternary_bodies.h"
+
 namespace onnxpack::transform {
 namespace {
 
@@ -40,37 +42,8 @@ float real(const onnx::NodeProto& node, std::string_view name, float otherwise) 
   return found != nullptr ? found->f() : otherwise;
 }
 
-// How the node's input uses a weight: the kind and whether the initializer is [K, N]; nothing when
-// in no way known here.
-struct Known {
-  UseKind kind;
-  bool transposed;
-};
-std::optional<Known> known_use(const onnx::NodeProto& node, int input) {
-  if (!node.domain().empty() && node.domain() != "ai.onnx") return std::nullopt;
-  if (node.op_type() == "MatMul" && input == 1) return Known{UseKind::matmul, true};
-  if (node.op_type() == "Gather" && input == 0 && integer(node, "axis", 0) == 0)
-    return Known{UseKind::gather, false};
-  if (node.op_type() != "Gemm" || input != 1) return std::nullopt;
-  const bool has_c = node.input_size() > 2 && !node.input(2).empty();
-  const bool plain = integer(node, "transA", 0) == 0 && real(node, "alpha", 1) == 1 &&
-                     (!has_c || real(node, "beta", 1) == 1);
-  if (!plain) return std::nullopt;
-  return Known{UseKind::gemm, integer(node, "transB", 0) == 0};
-}
-
 bool holds_graphs(const std::string& op_type) {
   return op_type == "If" || op_type == "Loop" || op_type == "Scan" || op_type == "SequenceMap";
-}
-
-// Every name that a body, or a body in it, reads or gives out.
-void collect_names(const onnx::GraphProto& graph, std::set<std::string>& names) {
-  for (const auto& output : graph.output()) names.insert(output.name());
-  for (const auto& node : graph.node()) {
-    names.insert(node.input().begin(), node.input().end());
-    for (const auto& one : node.attribute())
-      if (one.has_g()) collect_names(one.g(), names);
-  }
 }
 
 class Finder {
@@ -100,15 +73,7 @@ class Finder {
     if (!has_body && !touches && !quantised) return {};
     ONNXPACK_TRY(onnx::NodeProto node, read_node(model_, field));
     if (quantised) note_quantised(node, index);
-    for (const auto& one : node.attribute()) {
-      if (!one.has_g()) continue;
-      std::set<std::string> names;
-      collect_names(one.g(), names);
-      for (const auto& name : names) {
-        ++name_uses_[name];
-        other(name, fmt::format("a body of {} uses it", facts.op_type));
-      }
-    }
+    look_into_bodies(node, index);
     for (int i = 0; i < node.input_size(); ++i) add(node, index, i);
     return {};
   }
@@ -116,7 +81,7 @@ class Finder {
   std::vector<TernaryCandidate> take() {
     std::vector<TernaryCandidate> out;
     for (auto& [name, candidate] : found_) {
-      if (candidate.uses.empty()) continue;
+      if (candidate.uses.empty() && candidate.bodies.empty()) continue;
       if (candidate.quantised) free_parts(candidate);
       out.push_back(std::move(candidate));
     }
@@ -151,6 +116,50 @@ class Finder {
       if (output.name == at->first) other(at->first, "it is an output of the graph");
   }
 
+  void look_into_bodies(const onnx::NodeProto& holder, std::size_t index) {
+    const auto look = [&](const onnx::NodeProto& node, const Hidden& hidden) {
+      for (int i = 0; i < node.input_size(); ++i) {
+        if (hidden.contains(node.input(i))) continue;
+        ++name_uses_[node.input(i)];
+        add_in_body(node, i, holder, index);
+      }
+    };
+    const auto gives = [&](const std::string& name, const Hidden& hidden) {
+      if (hidden.contains(name)) return;
+      ++name_uses_[name];
+      other(name, fmt::format("a body of {} gives it out", holder.op_type()));
+    };
+    visit_bodies(holder, look, gives);
+  }
+
+  void add_in_body(const onnx::NodeProto& node, int input, const onnx::NodeProto& holder,
+                   std::size_t index) {
+    auto at = found_.find(node.input(input));
+    if (at == found_.end()) return;
+    TernaryCandidate& candidate = at->second;
+    const auto known = known_use(node, input);
+    if (!known) {
+      other(at->first, fmt::format("{} in a body of {} uses it as input {}", node.op_type(),
+                                   holder.op_type(), input));
+      return;
+    }
+    if (!settle_transposed(at->first, candidate, node, known->transposed)) return;
+    ++candidate.body_uses;
+    candidate.bodies.insert(index);
+  }
+
+  // False where two uses want the weight in two ways.
+  bool settle_transposed(const std::string& name, TernaryCandidate& candidate,
+                         const onnx::NodeProto& node, bool transposed) {
+    const bool first = candidate.uses.empty() && candidate.body_uses == 0;
+    if (!first && candidate.transposed != transposed) {
+      other(name, fmt::format("{} uses its transpose", node.op_type()));
+      return false;
+    }
+    candidate.transposed = transposed;
+    return true;
+  }
+
   void free_parts(TernaryCandidate& candidate) {
     const std::size_t own = candidate.dequantizer ? 1 : candidate.uses.size();
     for (const auto* part :
@@ -172,10 +181,7 @@ class Finder {
     const auto known = known_use(node, input);
     if (!known) {
       other(at->first, fmt::format("{} uses it as input {}", node.op_type(), input));
-    } else if (!candidate.uses.empty() && candidate.transposed != known->transposed) {
-      other(at->first, fmt::format("{} uses its transpose", node.op_type()));
-    } else {
-      candidate.transposed = known->transposed;
+    } else if (settle_transposed(at->first, candidate, node, known->transposed)) {
       candidate.uses.push_back({index, known->kind});
     }
   }
@@ -187,6 +193,19 @@ class Finder {
 };
 
 }  // namespace
+
+std::optional<KnownUse> known_use(const onnx::NodeProto& node, int input) {
+  if (!node.domain().empty() && node.domain() != "ai.onnx") return std::nullopt;
+  if (node.op_type() == "MatMul" && input == 1) return KnownUse{UseKind::matmul, true};
+  if (node.op_type() == "Gather" && input == 0 && integer(node, "axis", 0) == 0)
+    return KnownUse{UseKind::gather, false};
+  if (node.op_type() != "Gemm" || input != 1) return std::nullopt;
+  const bool has_c = node.input_size() > 2 && !node.input(2).empty();
+  const bool plain = integer(node, "transA", 0) == 0 && real(node, "alpha", 1) == 1 &&
+                     (!has_c || real(node, "beta", 1) == 1);
+  if (!plain) return std::nullopt;
+  return KnownUse{UseKind::gemm, integer(node, "transB", 0) == 0};
+}
 
 Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field) {
   if (field.size > largest_node)

@@ -4,6 +4,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,19 @@ struct TernaryCandidate {
   // Initializers that would be: message offsets.
   std::vector<std::uint64_t> frees;
   std::vector<TernaryUse> uses;
-  bool transposed = false;  // the initializer is [K, N]; the same for all uses
-  std::string other_use;    // why it has to stay as an initializer; empty when all uses are known
+  std::size_t body_uses = 0;     // in bodies of If, Loop and Scan
+  std::set<std::size_t> bodies;  // nodes that hold these
+  bool transposed = false;       // the initializer is [K, N]; the same for all uses
+  std::string other_use;  // why it has to stay as an initializer; empty when all uses are known
 };
+
+// How the node's input uses a weight: the kind, and whether the initializer is [K, N]; nothing when
+// in no way known here.
+struct KnownUse {
+  UseKind kind;
+  bool transposed;
+};
+std::optional<KnownUse> known_use(const onnx::NodeProto& node, int input);
 
 // A node of the main graph as onnx's message. Errors: unsupported (larger than 256 MiB), corrupt.
 Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field);
@@ -37,7 +48,7 @@ Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::Wi
 // Fields of the main graph's nodes, in the order of model.nodes().
 Result<std::vector<model::WireField>> node_fields(const model::ModelFile& model);
 
-// Candidates in file order: at least one MatMul, Gemm or Gather uses each.
+// Candidates in file order: at least one MatMul, Gemm or Gather, in a body perhaps, uses each.
 Result<std::vector<TernaryCandidate>> find_candidates(const model::ModelFile& model,
                                                       const std::vector<model::WireField>& fields);
 

@@ -186,6 +186,69 @@ class Weights(Folder):
         self.ternarize(model, "u2.onnx", "--form", "standard")  # here it still is a value
 
 
+class Bodies(Folder):
+    """Weights of the main graph that are used in bodies of If, Loop and Scan."""
+
+    N = 32
+
+    def value(self, name: str, shape=("n", 32)):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    def loop(self) -> pathlib.Path:
+        """y = x times a, three times, with an If in the Loop whose branches use two more, one by Gather; w is another's name there."""
+        shape = (self.N, self.N)
+        self.weights = {"a": ternary(self.rng, shape, 0.125), "b": ternary(self.rng, shape, np.linspace(0.1, 0.2, self.N)), "table": ternary(self.rng, shape, 0.25),
+                        "w": ternary(self.rng, shape, 0.5)}
+        branch = lambda name, nodes: helper.make_graph(nodes, name, [], [self.value("out_" + name)])
+        then = branch("then", [helper.make_node("MatMul", ["m", "b"], ["out_then"])])
+        other = branch("else", [helper.make_node("Gather", ["table", "ids"], ["g"]), helper.make_node("Add", ["g", "m"], ["out_else"])])
+        # The loop's own value w hides the weight of that name.
+        body = helper.make_graph(
+            [helper.make_node("MatMul", ["w", "a"], ["m"], name="inner"), helper.make_node("Mod", ["i", "two"], ["odd"]),
+             helper.make_node("Cast", ["odd"], ["is_odd"], to=TensorProto.BOOL), helper.make_node("If", ["is_odd"], ["r"], then_branch=then, else_branch=other),
+             helper.make_node("MatMul", ["r", "w_t"], ["unused"]), helper.make_node("Identity", ["go"], ["go_on"])],
+            "body", [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, []), self.value("w")],
+            [helper.make_tensor_value_info("go_on", TensorProto.BOOL, []), self.value("r")], [numpy_helper.from_array(np.eye(self.N, dtype=np.float32), "w_t")])
+        nodes = [helper.make_node("MatMul", ["x", "w"], ["start"]), helper.make_node("Loop", ["times", "", "start"], ["y"], body=body)]
+        constants = {"two": np.array(2), "times": np.array(3), "ids": np.array([5, 1])}
+        return self.save(nodes, self.weights | constants, [self.value("x", (2, 32))], [self.value("y", (2, 32))])
+
+    def test_every_form_gives_what_the_loop_gives(self):
+        path = self.loop()
+        x = self.rng.standard_normal((2, self.N)).astype(np.float32)
+        want, = session(path, ops=False).run(None, {"x": x})
+        report = self.ternarize(path, "own.onnx", "--float-activations")
+        self.assertEqual({t["name"] for t in report["tensors"]}, {"a", "b", "table", "w"})
+        self.assertEqual(report["left"], [])
+        model = onnx.load(str(self.folder / "own.onnx"))
+        body = next(n for n in model.graph.node if n.op_type == "Loop").attribute[0].g
+        self.assertEqual([n.op_type for n in body.node][:1], ["TernaryMatMul"])
+        self.assertEqual(body.node[0].name, "inner")
+        got, = session(self.folder / "own.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
+        self.ternarize(path, "int8.onnx")
+        self.ternarize(path, "any.onnx", "--form", "portable")
+        left, = session(self.folder / "int8.onnx").run(None, {"x": x})
+        right, = session(self.folder / "any.onnx", ops=False).run(None, {"x": x})
+        np.testing.assert_array_equal(left, right)
+        self.ternarize(path, "std.onnx", "--form", "standard")
+        standard, = session(self.folder / "std.onnx", ops=False).run(None, {"x": x})
+        np.testing.assert_allclose(standard, want, rtol=0.1, atol=0.1 * np.abs(want).max())
+
+    def test_what_a_body_uses_otherwise_stays(self):
+        w = {"w": ternary(self.rng, (32, 32), 0.5)}
+        for nodes, out, why in (([helper.make_node("Add", ["x", "w"], ["o"])], "o", "w: Add in a body of If uses it as input 1"),
+                                ([], "w", "w: a body of If gives it out"),
+                                ([helper.make_node("Gemm", ["x", "w"], ["o"], transB=1)], "o", "w: Gemm uses its transpose")):
+            with self.subTest(why):
+                then = helper.make_graph(nodes, "then", [], [self.value(out, None)])
+                other = helper.make_graph([helper.make_node("Identity", ["x"], ["e"])], "else", [], [self.value("e", None)])
+                c = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+                model = self.save([helper.make_node("MatMul", ["x", "w"], ["m"]), helper.make_node("If", ["c"], ["i"], then_branch=then, else_branch=other),
+                                   helper.make_node("Add", ["m", "i"], ["y"])], w, [self.value("x", (32, 32)), c], [self.value("y", (32, 32))])
+                self.assertIn(why, self.refused(model))
+
+
 class Quantised(Folder):
     """Weights that are integers with scales already."""
 
