@@ -19,6 +19,10 @@ constexpr std::uint64_t max_sites = std::uint64_t{1} << 14;
 constexpr std::uint64_t least_distance = 64;
 // A site's windows and what they read: positions p to p+15, 32 bytes each.
 constexpr std::size_t site_size = step_size + window_size - 1;
+// A matrix in another form has one place to be found at, so it gets four steps of windows: where the
+// first of them is a fill (zeros are common among ternary weights) the next ones are not.
+constexpr std::size_t head_windows = 4 * step_size;
+constexpr std::size_t head_size = head_windows + window_size - 1;
 // Sites further apart than this are read one by one, nearer ones with all that lies between.
 constexpr std::uint64_t sparse_distance = 8192;
 constexpr std::uint64_t least_transposed = 1024;
@@ -63,7 +67,7 @@ struct Finder::State {
 void Finder::State::note_whole(const std::byte* begin, const Extent& extent) {
   whole.push_back(extent);
   auto number = static_cast<std::uint32_t>(whole.size());
-  for (std::size_t i = 0; i < step_size; ++i) {
+  for (std::size_t i = 0; i < head_windows; ++i) {
     if (!is_fill(load_word(begin + i))) table.insert(begin + i, {i, extent.source, number});
   }
 }
@@ -71,7 +75,7 @@ void Finder::State::note_whole(const std::byte* begin, const Extent& extent) {
 // Codes of ternary weights are made from whole matrices, too.
 Status Finder::State::note_ternary(const io::ReadableFile& file, std::uint32_t source,
                                    const Range& range) {
-  ONNXPACK_TRY(auto heads, ternary_heads(file, range, site_size));
+  ONNXPACK_TRY(auto heads, ternary_heads(file, range, head_size));
   for (const TernaryHead& head : heads) {
     note_whole(head.begin.data(), {.size = head.size,
                                    .offset = range.offset,
@@ -91,9 +95,9 @@ Status Finder::State::note_transposed(const io::ReadableFile& file, std::uint32_
       range.size < least_transposed)
     return {};
   // The transpose begins with the matrix's first column, and goes on with the second.
-  std::array<std::byte, site_size + word_size> begin;
+  std::array<std::byte, head_size + word_size> begin;
   std::size_t filled = 0;
-  for (std::uint64_t i = 0; filled < site_size; ++i) {
+  for (std::uint64_t i = 0; filled < head_size; ++i) {
     std::uint64_t element = i % matrix.rows * matrix.columns + i / matrix.rows;
     auto to = std::span(begin).subspan(filled, static_cast<std::size_t>(matrix.element));
     ONNXPACK_CHECK(file.read_at(range.offset + element * matrix.element, to));

@@ -10,8 +10,9 @@ namespace {
 
 // Fewer values are not worth a descriptor and a record.
 constexpr std::uint64_t least_values = 2048;
-// The corner that heads are made of: with 320 columns the first row gives 64 bytes in every form.
-constexpr std::uint64_t corner_columns = 320;
+// The corner that heads are made of: with 512 columns the first row gives 102 bytes and more in every
+// form.
+constexpr std::uint64_t corner_columns = 512;
 constexpr std::uint64_t sample = 16;
 constexpr std::array codes_forms = {TernaryForm::t5r, TernaryForm::t5k, TernaryForm::u2};
 

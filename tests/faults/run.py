@@ -52,6 +52,7 @@ def old_folder(folder):
 
 SCENARIOS = {
     "build": Scenario([*BUILD, "-o", "out/p"]),
+    "build-compact": Scenario(["build", str(DATA / "models/ternary.onnx"), "--backend", "none", "--compact", "-o", "out/p"]),
     "build-replaces": Scenario([*BUILD, "-o", "out/out", "--force"], old_file, []),
     "select": Scenario(["select", "full", "-t", "x86-64-v3", "--prefer-variants", "-o", "out/p"]),
     "select-replaces": Scenario(["select", "full", "-t", "x86-64-v3", "--verify", "-o", "out/out", "--force"], old_file, []),
