@@ -40,6 +40,17 @@ bool fits_i32(const Range& range) {
   return range.low >= -2147483648.0 && range.high <= 2147483647.0;
 }
 
+bool loads_by_element(const Program& program) {
+  std::vector<bool> depends;
+  for (const Node& node : program.nodes) {
+    const bool any =
+        std::ranges::any_of(node.arguments, [&](NodeId argument) { return depends[argument]; });
+    if (any && node.op == Op::load) return true;
+    depends.push_back(any || node.op == Op::element);
+  }
+  return false;
+}
+
 Storage storage_of(const Node& node, const Range& range) {
   switch (node.type) {
     case Type::f64:
@@ -94,6 +105,7 @@ NodeId stand_in(const Program& program, NodeId id, const std::vector<Range>& ran
 Result<std::unique_ptr<TileProgram>> TileProgram::make(const Binding& binding, const TileOps& ops) {
   std::unique_ptr<TileProgram> out(new TileProgram(with_sizes(binding), binding.tables, ops));
   out->last_key_ = std::max<std::int64_t>(binding.sizes[0] - 1, 0);
+  out->reads_by_element_ = loads_by_element(out->program_);
   Box everything;
   for (std::size_t axis = 0; axis < 4; ++axis)
     everything.last[axis] = std::max<std::int64_t>(binding.sizes[axis] - 1, 0);

@@ -62,6 +62,9 @@ class TileProgram {
   // every tile is partial and one decision does for all.
   bool cuts() const { return cuts_; }
   std::int64_t last_key() const { return last_key_; }
+  // Whether a table is read at a place that a score decides. Then only scores that are somebody's
+  // may be shown to it: any other could be an index beyond the table.
+  bool reads_by_element() const { return reads_by_element_; }
 
  private:
   TileProgram(Program program, std::vector<TableView> tables, const TileOps& ops)
@@ -75,6 +78,7 @@ class TileProgram {
   RangeAnalysis analysis_;
   bool keeps_zero_ = false;
   bool cuts_ = true;
+  bool reads_by_element_ = false;
   std::int64_t last_key_ = 0;
   std::vector<Range> everywhere_;
   std::vector<Storage> storage_;
@@ -92,6 +96,7 @@ class TileRunner {
   // Keys [first, last]. Partial: apply() then runs the code for it.
   TileClass decide(std::int64_t first, std::int64_t last);
   bool cuts() const { return program_.cuts(); }
+  bool reads_by_element() const { return program_.reads_by_element(); }
   // The same as decide(), for the lanes of one panel only; apply() keeps to the last decide().
   TileClass probe(std::size_t panel, std::int64_t first, std::int64_t last);
   void apply(float* tile, std::int64_t first, std::size_t rows);

@@ -38,6 +38,8 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
       sum_(most_lanes),
       factor_(most_lanes) {
   if (score != nullptr) score_.emplace(*score);
+  may_trim_ = score != nullptr && score->cuts() && !score->reads_by_element() &&
+              (prob == nullptr || !prob->reads_by_element());
   if (prob != nullptr) {
     prob_.emplace(*prob);
     zero_stays_ = prob->keeps_zero();
@@ -192,7 +194,7 @@ void Worker::visit(std::int64_t first, std::size_t rows, TileClass what, Pass pa
   for (std::size_t lane = 0; lane < lanes_; lane += panel_lanes)
     panels_[panel_count_++] = {lane, std::min(panel_lanes, lanes_ - lane), 0, rows};
   begin_ = 0, end_ = rows;
-  if (what == TileClass::partial && score_->cuts() && (pass == Pass::scores || skip_masked_) &&
+  if (what == TileClass::partial && may_trim_ && (pass == Pass::scores || skip_masked_) &&
       !trim(first, rows)) {
     ++counts_.empty;
     return;
@@ -258,6 +260,11 @@ void Worker::score(std::int64_t first, TileClass what) {
     score_panels(begin, end);
   }
   if (what == TileClass::partial) clear_unseen();
+  // Lanes without a query see what the last one sees.
+  for (std::size_t row = 0; few_ > 0 && what == TileClass::partial && row < rows; ++row) {
+    float* lanes = tile + row * lanes_;
+    if (score_->reads_by_element()) std::fill(lanes + few_, lanes + lanes_, lanes[few_ - 1]);
+  }
   round_scores(rows);
   if (what == TileClass::partial) score_->apply(tile, begin, rows);
 }

@@ -91,6 +91,7 @@ class Worker {
   const PairOps* pairs_;
   std::size_t element_bytes_;
   bool one_pass_;
+  bool may_trim_ = false;
   bool zero_stays_ = true;
   bool skip_masked_ = true;  // in the second pass
   bool final_ = false;       // out is the result, not to be divided by the sums

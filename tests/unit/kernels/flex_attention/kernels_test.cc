@@ -1,5 +1,6 @@
 // Every instruction set of this machine against the reference: odd sizes, few and many queries,
 // programs of each kind, threads.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -303,6 +304,44 @@ TEST_CASE("masked tiles are not computed") {
   const auto all = static_cast<double>(length * length);
   CHECK(static_cast<double>(counts.scores) < 0.54 * all);
   CHECK(static_cast<double>(counts.scores) > 0.5 * all);
+}
+
+// A table read at a place that the score decides: what fills up a tile, or lies behind the end of
+// the keys that a query sees, must not be taken for such a place.
+TEST_CASE("a table indexed by scores is asked only for scores that are there") {
+  Builder b;
+  const std::size_t table = b.add_table({Type::f32, 1, true, {}, {}});
+  // Scores are 8 exactly; any less is before the table.
+  const NodeId place =
+      b.apply(Op::subtract, {b.cast(b.element(Type::f32), Type::i64), b.integer(8)});
+  const NodeId found = b.load(table, {b.apply(Op::minimum, {place, b.integer(0)})});
+  Spec spec;
+  spec.scale = 1.0F;
+  spec.score_mod = b.finish(b.apply(Op::select, {causal(b), found, b.real(Type::f32, -infinity)}));
+  const float entry = 0.5F;
+  for (Isa isa : fast_isas_here()) {
+    for (std::int64_t queries : {1, 5, 9, 100}) {
+      INFO(to_string(isa) << " L=" << queries);
+      std::vector<float> x(static_cast<std::size_t>(200 * 8), 1.0F);
+      std::vector<float> y(static_cast<std::size_t>(queries * 8));
+      Arguments a{.batch = 1,
+                  .kv_batch = 1,
+                  .q_heads = 1,
+                  .kv_heads = 1,
+                  .q_length = queries,
+                  .kv_length = 200,
+                  .qk_size = 8,
+                  .v_size = 8,
+                  .tables = {{Type::f32, &entry, {1}}}};
+      a.q = a.k = a.v = x.data();
+      a.y = y.data();
+      Serial serial;
+      auto kernel = FlexAttention::create(spec, CpuFeatures::only(isa));
+      REQUIRE(kernel);
+      CHECK(kernel->run(a, serial));
+      CHECK(std::ranges::all_of(y, [](float value) { return std::fabs(value - 1) < 1e-6F; }));
+    }
+  }
 }
 
 TEST_CASE("programs survive their bytes, and damaged bytes are refused or harmless") {
