@@ -43,4 +43,17 @@ extents::Range range_of(const model::Constant& constant, std::uint64_t offset) {
   return out;
 }
 
+extents::Range range_of(const model::Constant& constant, std::uint64_t offset,
+                        const transform::TernaryCodes& codes) {
+  extents::Range out{offset, constant.size};
+  if (codes.rows < 1 || codes.columns < 1) return out;
+  out.form = codes.encoding == "ternary.t5r/1"   ? extents::TernaryForm::t5r
+             : codes.encoding == "ternary.t5k/1" ? extents::TernaryForm::t5k
+             : codes.encoding == "ternary.u2/1"  ? extents::TernaryForm::u2
+                                                 : extents::TernaryForm::none;
+  out.rows = static_cast<std::uint64_t>(codes.rows);
+  out.columns = static_cast<std::uint64_t>(codes.columns);
+  return out;
+}
+
 }  // namespace onnxpack::package

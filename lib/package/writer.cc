@@ -30,13 +30,19 @@ Result<std::vector<ComponentFile>> files_of(const PreparedComponent& component,
     ONNXPACK_TRY(auto file, component.model.open_external(i));
     out.push_back({component.description.external_data[i].member, std::move(file), {}});
   }
-  for (const auto& constant : component.model.constants()) {
+  ONNXPACK_TRY(auto codes, transform::ternary_codes(component.model));
+  for (std::size_t i = 0; i < component.model.constants().size(); ++i) {
+    const model::Constant& constant = component.model.constants()[i];
     if (constant.size == 0) continue;
+    const auto described = std::ranges::find(codes, i, &transform::TernaryCodes::constant);
+    const auto range_at = [&](std::uint64_t offset) {
+      return described == codes.end() ? range_of(constant, offset)
+                                      : range_of(constant, offset, *described);
+    };
     if (const auto* here = std::get_if<model::InlineData>(&constant.data)) {
-      out[0].ranges.push_back(
-          range_of(constant, component.annotated.annotated_offset(here->range.offset)));
+      out[0].ranges.push_back(range_at(component.annotated.annotated_offset(here->range.offset)));
     } else if (const auto* there = std::get_if<model::ExternalData>(&constant.data)) {
-      out[1 + there->file].ranges.push_back(range_of(constant, there->range.offset));
+      out[1 + there->file].ranges.push_back(range_at(there->range.offset));
     }
   }
   return out;

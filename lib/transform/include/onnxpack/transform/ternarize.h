@@ -89,4 +89,15 @@ Result<Ternarized> ternarize(const model::ModelFile& model, const TernarizeReque
 Status save_ternarized(io::FileSystem& files, const model::ModelFile& model, const Ternarized& made,
                        const io::fs::path& output, io::Overwrite overwrite);
 
+// A tensor of codes that TernaryMatMul or TernaryGather of the main graph reads, as its node
+// describes it; nobody has checked that.
+struct TernaryCodes {
+  std::size_t constant = 0;  // index in model.constants()
+  std::string encoding;      // "ternary.t5r/1"
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+};
+// Errors: as reading; corrupt. Cost: nothing for models without such nodes.
+Result<std::vector<TernaryCodes>> ternary_codes(const model::ModelFile& model);
+
 }  // namespace onnxpack::transform
