@@ -169,8 +169,9 @@ class Planner {
         return fail(ErrorKind::not_found,
                     fmt::format("no backend '{}' is installed; there are {}", printable(name),
                                 join(known, ", ")),
-                    near ? fmt::format("did you mean '{}'?", *near)
-                         : "`onnx-pack doctor` shows where backends are looked for");
+                    name.contains(',') ? "give each backend with a --backend of its own"
+                    : near             ? fmt::format("did you mean '{}'?", *near)
+                                       : "`onnx-pack doctor` shows where backends are looked for");
       }
       out.push_back(found);
     }
