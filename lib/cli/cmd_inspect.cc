@@ -5,6 +5,7 @@
 #include "onnxpack/model/check.h"
 #include "onnxpack/model/model_file.h"
 #include "onnxpack/package/package_file.h"
+#include "onnxpack/transform/flex_attention.h"
 #include "render.h"
 #include "verb.h"
 
@@ -68,12 +69,13 @@ class Inspect final : public Command {
     ONNXPACK_TRY(auto model, model::ModelFile::open(context.files(), path_,
                                                     {.external = model::ExternalFiles::described}));
     auto check = model::check(model);
+    auto to_lower = transform::to_lower(model);
     // A model that breaks the standard is shown all the same: whoever looks for the fault wants to
     // see it.
     if (!context.json()) {
-      render_model(context.console(), model, check ? &*check : nullptr);
+      render_model(context.console(), model, check ? &*check : nullptr, to_lower);
     } else if (check) {
-      context.print(model_document(model, *check));
+      context.print(model_document(model, *check, to_lower));
     }
     if (!check) return std::unexpected(check.error());
     return ExitCode::ok;

@@ -53,6 +53,9 @@ void Verify::declare(Flags& flags) {
                request_.record = file;
                return {};
              });
+  flags.on("--reference",
+           "run an original with FlexAttention by the plain kernels instead of the fast ones",
+           request_.plain_reference);
   declare_input_flags(flags, request_.inputs);
   flags.heading("Running");
   flags.number("--runs", "N", "timed runs per variant (default 10)", request_.runs, 1U);

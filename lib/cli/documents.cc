@@ -1,5 +1,7 @@
 #include "documents.h"
 
+#include "onnxpack/package/lowered.h"
+
 #include "onnxpack/target/difference.h"
 #include "package_view.h"
 
@@ -92,6 +94,8 @@ json::Value output_check(const package::OutputCheck& output) {
 }
 
 json::Value component(const package::PackageFile& package, const manifest::Component& component) {
+  auto to_lower =
+      package::lowered_nodes(package, component).value_or(std::vector<package::LoweredNode>());
   json::Object opsets;
   for (const auto& [domain, version] : component.opset_imports) opsets.emplace(domain, version);
   return json::object(
@@ -114,12 +118,18 @@ json::Value component(const package::PackageFile& package, const manifest::Compo
                                                      {"size", member == nullptr ? 0 : member->size},
                                                      {"held", package.holds(data.member)}});
                               })},
-       {"scopes", each(component.scopes, [](const manifest::Scope& scope) {
-          return json::object({{"name", scope.name},
-                               {"digest", scope.digest},
-                               {"node_count", scope.node_count},
-                               {"inputs", strings(scope.inputs)},
-                               {"outputs", strings(scope.outputs)}});
+       {"scopes", each(component.scopes,
+                       [](const manifest::Scope& scope) {
+                         return json::object({{"name", scope.name},
+                                              {"digest", scope.digest},
+                                              {"node_count", scope.node_count},
+                                              {"inputs", strings(scope.inputs)},
+                                              {"outputs", strings(scope.outputs)}});
+                       })},
+       {"to_lower", each(to_lower, [](const package::LoweredNode& node) {
+          return json::object({{"name", node.name},
+                               {"operator", "ai.onnx.preview::FlexAttention"},
+                               {"why_not_tileable", node.why_expanded}});
         })}});
 }
 
@@ -336,6 +346,7 @@ json::Value verify_document(const package::VerifyReport& report) {
                          {"status", package::to_string(check.status)},
                          {"reason", check.reason},
                          {"runtime", check.runtime},
+                         {"reference", check.reference},
                          {"outputs", each(check.outputs, output_check)},
                          {"latency", latency(check.latency)}});
   });

@@ -18,6 +18,10 @@
 #include "onnxpack/package/verify.h"
 #include "onnxpack/target/target.h"
 
+namespace onnxpack::transform {
+struct FlexNode;
+}
+
 namespace onnxpack::cli {
 
 void render_build(const Console& console, const package::BuildRequest& request,
@@ -32,8 +36,10 @@ void render_package_tree(const Console& console, const package::PackageFile& pac
 
 // `check` is null when the model did not pass it.
 void render_model(const Console& console, const model::ModelFile& model,
-                  const model::CheckReport* check);
-json::Value model_document(const model::ModelFile& model, const model::CheckReport& check);
+                  const model::CheckReport* check,
+                  const std::vector<transform::FlexNode>& to_lower);
+json::Value model_document(const model::ModelFile& model, const model::CheckReport& check,
+                           const std::vector<transform::FlexNode>& to_lower);
 
 enum class Explain { no, yes };
 void render_select(const Console& console, const package::PackageFile& package,

@@ -6,6 +6,7 @@
 #include "documents.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/model/scope_hints.h"
+#include "onnxpack/transform/flex_attention.h"
 #include "render.h"
 
 namespace onnxpack::cli {
@@ -94,7 +95,8 @@ void add_hints(Table& table, const ModelFile& model) {
 
 }  // namespace
 
-void render_model(const Console& console, const ModelFile& model, const model::CheckReport* check) {
+void render_model(const Console& console, const ModelFile& model, const model::CheckReport* check,
+                  const std::vector<transform::FlexNode>& to_lower) {
   Table table({Align::left, Align::left});
   auto line = [&](std::string_view label, std::string text, Style style = Style::plain) {
     if (!text.empty()) table.add({label, Cell(std::move(text), style)});
@@ -116,6 +118,12 @@ void render_model(const Console& console, const ModelFile& model, const model::C
   add_values(table, "input", model.inputs());
   add_values(table, "output", model.outputs());
   line("operators", operators_text(model));
+  for (const auto& node : to_lower) {
+    line("to lower", node.why_expanded.empty()
+                         ? fmt::format("{} (FlexAttention): can be tiled", node.name)
+                         : fmt::format("{} (FlexAttention): not tileable, is expanded: {}",
+                                       node.name, node.why_expanded));
+  }
   line("constants", fmt::format("{}, {}", count(model.constants().size(), "tensor"),
                                 human_size(model.constant_bytes())));
   for (const auto& file : model.external_files()) {
@@ -144,7 +152,8 @@ void render_model(const Console& console, const ModelFile& model, const model::C
                                printable(model.path().stem().string()));
 }
 
-json::Value model_document(const ModelFile& model, const model::CheckReport& check) {
+json::Value model_document(const ModelFile& model, const model::CheckReport& check,
+                           const std::vector<transform::FlexNode>& to_lower) {
   auto values = [](const std::vector<model::ValueInfo>& list) {
     json::Array out;
     for (const auto& value : list) {
@@ -180,6 +189,13 @@ json::Value model_document(const ModelFile& model, const model::CheckReport& che
   json::Object counts;
   for (const auto& [name, number] : operators(model)) counts.emplace(name, number);
   out["operators"] = std::move(counts);
+  json::Array nodes;
+  for (const auto& node : to_lower) {
+    nodes.push_back(json::object({{"name", node.name},
+                                  {"operator", "ai.onnx.preview::FlexAttention"},
+                                  {"why_not_tileable", node.why_expanded}}));
+  }
+  out["to_lower"] = std::move(nodes);
   out["constants"] =
       json::object({{"count", model.constants().size()}, {"bytes", model.constant_bytes()}});
   json::Array files;

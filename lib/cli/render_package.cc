@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
+#include "onnxpack/package/lowered.h"
 #include "package_view.h"
 #include "render.h"
 
@@ -80,6 +81,12 @@ void print_component(const Console& console, const PackageFile& package,
   for (const auto& scope : component.scopes) {
     table.add({"scope", scope.name, count(scope.node_count, "node"),
                console.verbose() ? scope.digest : ""});
+  }
+  // What cannot be read is said by verify; here it only is not shown.
+  for (const auto& node :
+       package::lowered_nodes(package, component).value_or(std::vector<package::LoweredNode>())) {
+    table.add({"to lower", node.name, "FlexAttention",
+               node.why_expanded.empty() ? "" : "not tileable: " + node.why_expanded});
   }
   console.out() << fmt::format(
       "\n{} {}: {}, {}, IR {}, opset {}{}{}\n", console.paint()(Style::bold, "component"),
@@ -182,6 +189,9 @@ void print_variants(const Console& console, const PackageFile& package,
     if (!variant.compatibility_string.empty())
       table.note("compatibility " + variant.compatibility_string);
     if (!variant.provenance.tools.empty()) table.note("made by " + tools_text(variant));
+    if (const auto& source = variant.provenance.source) {
+      for (const auto& step : source->transformations) table.note("of " + to_text(step));
+    }
     table.note("here: " + here_text(here), style_of(here.outcome));
   }
   console.out() << table.render(console.paint(), 2);

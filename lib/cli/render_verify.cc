@@ -89,6 +89,8 @@ void print_equivalence(const Console& console, const package::VerifyReport& repo
     table.add(std::move(row));
     if (!check.reason.empty() && !(reference && check.status == CheckStatus::passed))
       table.note(check.reason, style_of(check.status));
+    if (!check.reference.empty())
+      table.note((reference ? "by " : "held against ") + check.reference);
     if (!reference) add_outputs(table, check, console.verbose());
   }
   console.out() << '\n' << console.paint()(Style::bold, "equivalence to the original graph");

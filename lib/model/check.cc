@@ -71,6 +71,18 @@ Status collect(const onnx::GraphProto& graph, std::vector<ValueInfo>& out) {
   return {};
 }
 
+Status collect_bodies(const onnx::GraphProto& graph, const std::string& path, CheckReport& out) {
+  for (const auto& node : graph.node()) {
+    for (const auto& attribute : node.attribute()) {
+      if (!attribute.has_g() || node.output_size() == 0) continue;
+      const std::string inner = body_path(path, node.output(0), attribute.name());
+      ONNXPACK_CHECK(collect(attribute.g(), out.bodies[inner]));
+      ONNXPACK_CHECK(collect_bodies(attribute.g(), inner, out));
+    }
+  }
+  return {};
+}
+
 Status check_skeleton(onnx::ModelProto& model, const Checkable& checkable, CheckReport& report) {
   auto structure = guarded("the onnx checker", [&] { onnx::checker::check_model(model); });
   if (!structure) {
@@ -103,6 +115,11 @@ Status check_skeleton(onnx::ModelProto& model, const Checkable& checkable, Check
 
 }  // namespace
 
+std::string body_path(const std::string& outer, const std::string& first_output,
+                      const std::string& attribute) {
+  return fmt::format("{}{}{}.{}", outer, outer.empty() ? "" : "/", first_output, attribute);
+}
+
 Result<CheckReport> check(const ModelFile& model) {
   const auto context = printable(model.path().string());
   ONNXPACK_TRY(auto skeleton, load_skeleton(model));
@@ -116,6 +133,7 @@ Result<CheckReport> check(const ModelFile& model) {
                     context));
   ONNXPACK_CHECK(in(check_skeleton(*skeleton, checkable, report), context));
   ONNXPACK_CHECK(in(collect(skeleton->graph(), report.values), context));
+  ONNXPACK_CHECK(in(collect_bodies(skeleton->graph(), "", report), context));
   report.unknown = std::move(checkable.unknown);
   report.complete = report.complete && report.unknown.empty();
   return report;

@@ -160,6 +160,10 @@ Result<std::unique_ptr<io::ReadableFile>> ModelFile::open_external(std::size_t i
   return facts_->file_system->open(facts_->external_files[index].path);
 }
 
+io::FileSystem& ModelFile::file_system() const {
+  return *facts_->file_system;
+}
+
 std::string_view to_string(ConstantSource source) {
   switch (source) {
     case ConstantSource::initializer:

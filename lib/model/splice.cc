@@ -113,6 +113,11 @@ std::shared_ptr<const io::ReadableFile> splice_view(std::shared_ptr<const io::Re
   return std::make_shared<SplicedFile>(std::move(source), std::move(splice));
 }
 
+Result<ModelFile> open_spliced(const ModelFile& model, Splice splice) {
+  return ModelFile::open(model.file_system(), splice_view(model.shared_file(), std::move(splice)),
+                         model.path().parent_path());
+}
+
 Splice compose(const Splice& outer, const Splice& inner) {
   const auto begins = begins_of(inner);
   Splice out;

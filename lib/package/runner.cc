@@ -12,11 +12,17 @@
 #include "onnxpack/io/scratch.h"
 #include "onnxpack/package/extract.h"
 #include "onnxpack/protocol/run.h"
+#include "onnxpack/transform/flex_attention.h"
+#include "onnxpack/transform/save.h"
 
 namespace onnxpack::package {
 namespace {
 
 using protocol::AnswerStatus;
+
+// Of the operators' library; read in the backend's process.
+constexpr const char* kernels_variable = "ONNXPACK_KERNELS";
+constexpr const char* operators_domain = "org.onnxpack";
 
 // Runs are short: what is silent for this long is stuck.
 constexpr std::chrono::minutes quiet_limit{5};
@@ -69,6 +75,7 @@ struct Runner::State {
   std::set<std::string> there;  // components and variants that were materialised
   std::map<std::string, std::string> environment_of_backends = backend::backend_environment();
   unsigned calls = 0;
+  std::map<std::string, bool> lowered = {};  // components: whether they have to be
 
   Status materialise(const manifest::Component& component, const manifest::Variant* variant) {
     if (there.insert("component " + component.name).second) {
@@ -77,6 +84,50 @@ struct Runner::State {
     if (variant != nullptr && there.insert("variant " + variant->name).second) {
       ONNXPACK_CHECK(materialise_variant(environment, package, *variant, folder.path()));
     }
+    return {};
+  }
+
+  bool takes_operators(const InstalledBackend& program) const {
+    return std::ranges::any_of(program.description.serves, [](const protocol::ServeRule& rule) {
+      return std::ranges::find(rule.domains, operators_domain) != rule.domains.end();
+    });
+  }
+
+  Result<bool> is_lowered(const manifest::Component& component) {
+    if (auto known = lowered.find(component.name); known != lowered.end()) return known->second;
+    ONNXPACK_CHECK(materialise(component, nullptr));
+    ONNXPACK_TRY(auto model,
+                 model::ModelFile::open(*environment.files, folder.path() / component.model));
+    ONNXPACK_TRY(bool has, transform::has_flex_attention(model));
+    return lowered[component.name] = has;
+  }
+
+  // Writes the lowered original beside the original, once, and gives its name.
+  Result<std::string> lower(const manifest::Component& component, bool expanded) {
+    std::string name = std::filesystem::path(component.model).parent_path().string() +
+                       (expanded ? "/model.expanded.onnx" : "/model.operators.onnx");
+    auto path = folder.path() / name;
+    if (environment.files->exists(path)) return name;
+    ONNXPACK_TRY(auto model,
+                 model::ModelFile::open(*environment.files, folder.path() / component.model));
+    ONNXPACK_TRY(auto lowering,
+                 transform::lower_flex_attention(model, expanded ? transform::FlexForm::expansion
+                                                                 : transform::FlexForm::operator_));
+    ONNXPACK_CHECK(
+        transform::save_model(*environment.files, model, lowering.splice, path, io::Overwrite::no));
+    return name;
+  }
+
+  // The original as something that the backend's runtime loads; says in `as` as what.
+  Status lower_original(const manifest::Component& component, const InstalledBackend& program,
+                        OriginalForm form, protocol::RunRequest& request, std::string& as) {
+    ONNXPACK_TRY(bool wanted, is_lowered(component));
+    if (!wanted) return {};
+    bool expanded = form == OriginalForm::expanded || !takes_operators(program);
+    ONNXPACK_TRY(request.model, lower(component, expanded));
+    as = expanded                                ? "onnx's function body in standard operators"
+         : form == OriginalForm::plain_operators ? std::string(plain_operators_text)
+                                                 : "the kernels of org.onnxpack";
     return {};
   }
 
@@ -183,13 +234,18 @@ Result<RunResult> Runner::run(const manifest::Component& component,
                               const manifest::Variant* variant,
                               const std::vector<tensor::NamedTensor>& inputs,
                               const RunOptions& options) {
-  ONNXPACK_TRY(RunResult first, run_exactly(component, variant, inputs, {0, 1, options.threads}));
+  ONNXPACK_TRY(RunResult first,
+               run_exactly(component, variant, inputs, {0, 1, options.threads, options.form}));
   if (first.status != RunStatus::ran || options.warmup + options.runs < 2) return first;
   if (is_slow(first)) {
     first.notes.push_back("timed by a single run, since one takes long");
     return first;
   }
   return run_exactly(component, variant, inputs, options);
+}
+
+Result<bool> Runner::is_lowered(const manifest::Component& component) {
+  return state_->is_lowered(component);
 }
 
 Result<RunResult> Runner::run_exactly(const manifest::Component& component,
@@ -209,6 +265,10 @@ Result<RunResult> Runner::run_exactly(const manifest::Component& component,
   }
   ONNXPACK_CHECK(state_->materialise(component, variant));
   ONNXPACK_TRY(auto request, state_->make_request(component, variant, inputs, options));
+  std::string as;
+  if (variant == nullptr) {
+    ONNXPACK_CHECK(state_->lower_original(component, *program, options.form, request, as));
+  }
 
   backend::Invocation invocation;
   invocation.backend = name;
@@ -220,8 +280,12 @@ Result<RunResult> Runner::run_exactly(const manifest::Component& component,
   invocation.limits.quiet = quiet_limit;
   invocation.cancel = state_->environment.cancel;
   invocation.environment = state_->environment_of_backends;
+  if (variant == nullptr && options.form == OriginalForm::plain_operators)
+    invocation.environment[kernels_variable] = "reference";
   ONNXPACK_TRY(auto outcome, backend::run_backend(invocation));
-  return state_->interpret(outcome, request, options);
+  ONNXPACK_TRY(auto result, state_->interpret(outcome, request, options));
+  result.as = std::move(as);
+  return result;
 }
 
 }  // namespace onnxpack::package

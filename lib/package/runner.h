@@ -18,10 +18,21 @@ namespace onnxpack::package {
 // The backend whose `run` of the original graph is the reference.
 inline constexpr std::string_view reference_backend = "onnxruntime";
 
+// As what an original graph runs that no runtime loads as it is: one with FlexAttention.
+enum class OriginalForm {
+  operators,        // by the kernels of libonnxpack_ops; expanded where the backend has none
+  plain_operators,  // by its plain reference kernels
+  expanded,         // onnx's own function body, in standard operators
+};
+
+// As RunResult::as says it.
+inline constexpr std::string_view plain_operators_text = "the plain kernels of org.onnxpack";
+
 struct RunOptions {
   unsigned warmup = 0;
   unsigned runs = 1;
   unsigned threads = 0;
+  OriginalForm form = OriginalForm::operators;
 };
 
 enum class RunStatus {
@@ -37,6 +48,7 @@ struct RunResult {
   std::vector<tensor::NamedTensor> outputs;
   std::optional<manifest::Latency> latency;
   std::vector<std::string> notes;  // "emulated by qemu-aarch64"
+  std::string as = {};             // of an original that was lowered: "the kernels of org.onnxpack"
 };
 
 // A run so long that repeating it often tells nobody anything.
@@ -56,6 +68,9 @@ class Runner {
   // concerns the variant alone is in the result.
   Result<RunResult> run(const manifest::Component& component, const manifest::Variant* variant,
                         const std::vector<tensor::NamedTensor>& inputs, const RunOptions& options);
+  // Whether the original graph has operators for which RunOptions::form matters. Errors: as
+  // ModelFile::open.
+  Result<bool> is_lowered(const manifest::Component& component);
   // The same in one process, without the look at how long a run takes.
   Result<RunResult> run_exactly(const manifest::Component& component,
                                 const manifest::Variant* variant,

@@ -278,7 +278,7 @@ Status Sources::add_loadable(const PreparedSource* base, std::size_t component,
                              const std::vector<std::string>& domains,
                              std::vector<const PreparedSource*>& out) {
   const PreparedComponent& prepared = base != nullptr ? *base->prepared : (*components_)[component];
-  auto derivations = needed_derivations(prepared.model, domains);
+  ONNXPACK_TRY(auto derivations, needed_derivations(prepared.model, domains));
   if (derivations.empty()) out.push_back(base);
   std::set<std::string> seen;  // forms that turn out to be one are one variant
   for (const Derivation& derivation : derivations) {

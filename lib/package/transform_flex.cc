@@ -25,7 +25,7 @@ Result<json::Object> complete_lower_flex(const json::Object& given) {
   return json::Object{{"form", text}};
 }
 
-Result<Transformed> lower_flex(const Environment& environment, const model::ModelFile& model,
+Result<Transformed> lower_flex(const Environment&, const model::ModelFile& model,
                                const json::Object& parameters, const std::filesystem::path&) {
   const bool to_operators = parameters.at("form").as_string() == operators;
   ONNXPACK_TRY(auto lowering, transform::lower_flex_attention(
@@ -42,10 +42,7 @@ Result<Transformed> lower_flex(const Environment& environment, const model::Mode
                                 printable(node.name), printable(node.why_expanded)));
   }
   // The weights stay where they are: the new model is ranges of the old one.
-  ONNXPACK_TRY(auto lowered,
-               model::ModelFile::open(*environment.files,
-                                      model::splice_view(model.shared_file(), lowering.splice),
-                                      model.path().parent_path()));
+  ONNXPACK_TRY(auto lowered, model::open_spliced(model, std::move(lowering.splice)));
   return Transformed{std::move(lowered), "", std::move(notes)};
 }
 

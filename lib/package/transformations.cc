@@ -51,12 +51,14 @@ Result<const Transformation*> find_transformation(std::string_view text) {
                    : fmt::format("there are {}", join(known, ", ")));
 }
 
-std::vector<Derivation> needed_derivations(const model::ModelFile& model,
-                                           const std::vector<std::string>& domains) {
-  if (!transform::has_flex_attention(model)) return {};
+Result<std::vector<Derivation>> needed_derivations(const model::ModelFile& model,
+                                                   const std::vector<std::string>& domains) {
+  ONNXPACK_TRY(bool has, transform::has_flex_attention(model));
+  if (!has) return std::vector<Derivation>();
   if (std::ranges::find(domains, own_domain) == domains.end())
-    return {{"", {lower_to("expanded")}}};
-  return {{"", {lower_to("operators")}}, {"expanded", {lower_to("expanded")}}};
+    return std::vector<Derivation>{{"", {lower_to("expanded")}}};
+  return std::vector<Derivation>{{"", {lower_to("operators")}},
+                                 {"expanded", {lower_to("expanded")}}};
 }
 
 }  // namespace onnxpack::package

@@ -76,7 +76,7 @@ struct Derivation {
   std::string label;  // of the variant; empty for one of them
   std::vector<TransformationRequest> steps;
 };
-std::vector<Derivation> needed_derivations(const model::ModelFile& model,
-                                           const std::vector<std::string>& domains);
+Result<std::vector<Derivation>> needed_derivations(const model::ModelFile& model,
+                                                   const std::vector<std::string>& domains);
 
 }  // namespace onnxpack::package

@@ -26,7 +26,17 @@ struct Reference {
   Shapes fixed;
   std::vector<InputSet> inputs;
   std::vector<RunResult> results;  // one for each input set
+  // The same of an original that had to be lowered, made in another way: what a variant of the
+  // first way is held against.
+  std::vector<RunResult> others;
 };
+
+// Variants that compute with the kernels that also make the reference's numbers.
+bool uses_own_operators(const manifest::Variant& variant) {
+  return std::ranges::any_of(variant.requirements, [](const auto& requirement) {
+    return requirement.feature == "runtime.onnxpack_ops";
+  });
+}
 
 std::string digest_of(const std::vector<InputSet>& sets) {
   crypto::Sha256 hasher;
@@ -103,14 +113,19 @@ class ComponentVerifier {
     for (Reference& known : references_) {
       if (known.fixed == fixed) return &known;
     }
-    Reference made{fixed, {}, {}};
+    Reference made{fixed, {}, {}, {}};
     ONNXPACK_TRY(made.inputs,
                  make_inputs(environment_, package_, component_, request_.inputs, fixed));
     std::string task = fmt::format("run original graph of {}", component_.name);
     environment_.watcher->started(task, 0);
+    ONNXPACK_TRY(bool lowered, runner_.is_lowered(component_));
     for (const InputSet& set : made.inputs) {
       ONNXPACK_TRY(RunResult result, runner_.run(component_, nullptr, set.tensors, options()));
       made.results.push_back(std::move(result));
+      if (!lowered) continue;
+      RunOptions once{0, 1, request_.threads, OriginalForm::expanded};
+      ONNXPACK_TRY(RunResult other, runner_.run(component_, nullptr, set.tensors, once));
+      made.others.push_back(std::move(other));
     }
     environment_.watcher->finished(task, made.results[0].status == RunStatus::ran
                                              ? made.results[0].runtime
@@ -121,7 +136,8 @@ class ComponentVerifier {
   }
 
   RunOptions options() const {
-    return {request_.warmup, std::max(1U, request_.runs), request_.threads};
+    return {request_.warmup, std::max(1U, request_.runs), request_.threads,
+            request_.plain_reference ? OriginalForm::plain_operators : OriginalForm::operators};
   }
 
   void add_original(const Reference& base) {
@@ -130,6 +146,7 @@ class ComponentVerifier {
                        .status = CheckStatus::passed,
                        .reason = "the reference",
                        .runtime = "",
+                       .reference = base.results.empty() ? "" : base.results[0].as,
                        .outputs = {},
                        .latency = {}};
     for (const RunResult& result : base.results) {
@@ -141,7 +158,51 @@ class ComponentVerifier {
       check.runtime = result.runtime;
       check.latency = result.latency;
     }
+    if (check.status == CheckStatus::passed) cross_check(base, check);
     report_.variants.push_back(std::move(check));
+  }
+
+  // An original that was lowered is no reference before two ways of running it agree. Where one
+  // way alone runs, it says so.
+  static void cross_check(const Reference& base, VariantCheck& check) {
+    for (std::size_t i = 0; i < base.others.size(); ++i) {
+      const RunResult& other = base.others[i];
+      if (other.as == base.results[i].as) {
+        check.reference += "; nothing independent of it runs here";
+        return;
+      }
+      if (other.status != RunStatus::ran) {
+        check.reference += fmt::format("; {} did not run: {}", other.as, other.reason);
+        return;
+      }
+      compare(other, base.results[i], tensor::Precision::fp32, check);
+      if (check.status == CheckStatus::failed) return;
+    }
+    if (!base.others.empty())
+      check.reference += fmt::format(", held against {}", base.others[0].as);
+  }
+
+  // What stands against a variant: results that were not made as its own are. Nothing where there
+  // are none.
+  static const RunResult* expected_for(const manifest::Variant& variant, const Reference& base,
+                                       std::size_t input) {
+    if (base.others.empty()) return &base.results[input];
+    const RunResult& other = base.others[input];
+    const bool one_way = other.as == base.results[input].as;
+    if (one_way && variant.backend == reference_backend) return nullptr;
+    if (!uses_own_operators(variant)) return &base.results[input];
+    if (other.status == RunStatus::ran) return &other;
+    return base.results[input].as == plain_operators_text ? &base.results[input] : nullptr;
+  }
+
+  static std::string why_nothing(const Reference& base, std::size_t input) {
+    const RunResult& other = base.others[input];
+    if (other.status == RunStatus::ran)
+      return fmt::format("nothing but {} runs here, and that is not held against itself", other.as);
+    return fmt::format(
+        "{} did not run, and the kernels are not held against themselves: {} (--reference holds "
+        "them against the plain ones)",
+        other.as, other.reason);
   }
 
   Status check(const manifest::Variant& variant, Reference& base) {
@@ -150,6 +211,7 @@ class ComponentVerifier {
                      .status = CheckStatus::not_run,
                      .reason = "",
                      .runtime = "",
+                     .reference = "",
                      .outputs = {},
                      .latency = {}};
     for (const auto& partition : variant.partitions) {
@@ -180,17 +242,23 @@ class ComponentVerifier {
     environment_.watcher->started(task, 0);
     out.status = CheckStatus::passed;
     for (std::size_t i = 0; i < held_against->inputs.size(); ++i) {
-      const RunResult& expected = held_against->results[i];
-      if (expected.status != RunStatus::ran) {
+      const RunResult* expected = expected_for(variant, *held_against, i);
+      if (expected == nullptr) {
         out.status = CheckStatus::not_run;
-        out.reason = fmt::format("the original graph did not run: {}", expected.reason);
+        out.reason = why_nothing(*held_against, i);
+        break;
+      }
+      if (expected->status != RunStatus::ran) {
+        out.status = CheckStatus::not_run;
+        out.reason = fmt::format("the original graph did not run: {}", expected->reason);
         break;
       }
       ONNXPACK_TRY(RunResult result,
                    runner_.run(component_, &variant, held_against->inputs[i].tensors, options()));
       note_run(result, out);
       if (result.status != RunStatus::ran) break;
-      compare(expected, result, precision, out);
+      out.reference = expected->as;
+      compare(*expected, result, precision, out);
     }
     environment_.watcher->finished(task, to_string(out.status));
     return {};
@@ -346,6 +414,7 @@ Result<VerifyReport> verify(const Environment& environment, const PackageFile& p
              component.name,
              CheckStatus::not_run,
              "the original graph is not in this package, so there is nothing to compare with",
+             "",
              "",
              {},
              {}});

@@ -44,7 +44,8 @@ int rank_of(target::Verdict verdict) {
 }
 
 std::string name_of(const Key& key) {
-  return key.tier == Tier::original ? "the original graph" : key.label;
+  return key.tier == Tier::original || key.tier == Tier::original_to_lower ? "the original graph"
+                                                                           : key.label;
 }
 
 std::string milliseconds(double value) {
@@ -80,8 +81,11 @@ std::string tier_difference(const Key& winner, const Key& next) {
                                   name_of(next));
     case Tier::measured_slower:
     case Tier::unmeasured:
+    case Tier::original_to_lower:
       break;
   }
+  if (next.tier == Tier::original_to_lower)
+    return "the original graph has operators that a runtime loads only lowered";
   return "measured before unmeasured";
 }
 

@@ -18,8 +18,9 @@ enum class Tier {
   presumed_faster,  // not comparable by measurement: an accelerator the target states, or the
                     // caller's word (Unmeasured::above_original)
   original,
-  measured_slower,  // measured, and not faster; or measured where the original was not
-  unmeasured,       // a CPU variant nobody measured
+  measured_slower,    // measured, and not faster; or measured where the original was not
+  unmeasured,         // a CPU variant nobody measured
+  original_to_lower,  // the original, nobody measured it, and no runtime loads it as it is
 };
 
 // How closely a variant names the device, most telling part first; larger is more specific.

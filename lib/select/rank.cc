@@ -49,8 +49,22 @@ Tier tier_of(const Request& request, const manifest::Variant& variant,
   return latency ? Tier::measured_slower : Tier::unmeasured;
 }
 
+// Operators that no runtime loads without lowering.
+bool needs_lowering(const manifest::Manifest& manifest, const manifest::Component& component) {
+  auto lowered = [](const manifest::AppliedTransformation& step) {
+    return step.name.starts_with("lower-flex-attention/");
+  };
+  // A model whose functions alone have such operators need not import their domain itself.
+  return component.opset_imports.contains("ai.onnx.preview") ||
+         std::ranges::any_of(manifest.variants, [&](const manifest::Variant& variant) {
+           const auto& source = variant.provenance.source;
+           return variant.component == component.name && source &&
+                  std::ranges::any_of(source->transformations, lowered);
+         });
+}
+
 std::string standing(const Entry& entry, const manifest::Variant& variant,
-                     const std::optional<manifest::Latency>& original) {
+                     const std::optional<manifest::Latency>& original, bool to_lower) {
   const auto& latency = entry.ranked.latency;
   switch (entry.key.tier) {
     case Tier::measured_faster:
@@ -68,8 +82,10 @@ std::string standing(const Entry& entry, const manifest::Variant& variant,
                            variant.device);
       return "put above the original graph as asked, without a measurement";
     case Tier::unmeasured:
-      return "not measured on such a device: stands below the original graph";
+      return to_lower ? "not measured on such a device"
+                      : "not measured on such a device: stands below the original graph";
     case Tier::original:
+    case Tier::original_to_lower:
       break;
   }
   return "";
@@ -77,7 +93,7 @@ std::string standing(const Entry& entry, const manifest::Variant& variant,
 
 Entry entry_of(const manifest::Manifest& manifest, const Request& request,
                const EvidenceIndex& evidence, const manifest::Variant& variant, Ranked ranked,
-               const std::optional<manifest::Latency>& original) {
+               const std::optional<manifest::Latency>& original, bool to_lower) {
   Entry out{std::move(ranked), {}};
   out.ranked.latency = evidence.of_variant(variant);
   out.key.tier = tier_of(request, variant, out.ranked.latency, original);
@@ -88,11 +104,11 @@ Entry entry_of(const manifest::Manifest& manifest, const Request& request,
   out.key.exact = !variant.target.empty() && variant.target == request.target.name;
   out.key.download = download_size(manifest, variant);
   out.key.label = variant.name;
-  out.ranked.reason = standing(out, variant, original);
+  out.ranked.reason = standing(out, variant, original, to_lower);
   return out;
 }
 
-Entry original_entry(const std::optional<manifest::Latency>& latency) {
+Entry original_entry(const std::optional<manifest::Latency>& latency, bool to_lower) {
   Entry out;
   out.ranked.place = Place::compatible;
   out.ranked.latency = latency;
@@ -100,13 +116,18 @@ Entry original_entry(const std::optional<manifest::Latency>& latency) {
       latency ? fmt::format("the original graph, measured {:.2f} ms", latency->median_ms)
               : "the original graph, for whatever else fails";
   out.key.tier = Tier::original;
-  if (latency) out.key.median_ms = latency->median_ms;
+  if (latency) {
+    out.key.median_ms = latency->median_ms;
+  } else if (to_lower) {
+    out.key.tier = Tier::original_to_lower;
+    out.ranked.reason = "the original graph has operators that a runtime loads only lowered";
+  }
   return out;
 }
 
 std::string decided_by(const std::vector<Entry>& ladder, std::size_t refused) {
   if (ladder.size() > 1) return difference(ladder[0].key, ladder[1].key);
-  if (ladder.front().key.tier != Tier::original) return "the only variant that suits";
+  if (!ladder.front().ranked.variant.empty()) return "the only variant that suits";
   return refused == 0 ? "there is no variant; the original graph serves"
                       : "no variant suits; the original graph serves";
 }
@@ -187,6 +208,7 @@ Result<Selection> rank(const manifest::Manifest& manifest, const Request& reques
 
   EvidenceIndex evidence(manifest, request, *component);
   auto original = evidence.of_original();
+  const bool to_lower = needs_lowering(manifest, *component);
   std::vector<Entry> ladder;
   std::vector<Filtered> misses;
   for (const manifest::Variant& variant : manifest.variants) {
@@ -195,11 +217,11 @@ Result<Selection> rank(const manifest::Manifest& manifest, const Request& reques
     if (filtered.ranked.place != Place::compatible) {
       misses.push_back(std::move(filtered));
     } else {
-      ladder.push_back(
-          entry_of(manifest, request, evidence, variant, std::move(filtered.ranked), original));
+      ladder.push_back(entry_of(manifest, request, evidence, variant, std::move(filtered.ranked),
+                                original, to_lower));
     }
   }
-  if (request.fallback == Fallback::keep) ladder.push_back(original_entry(original));
+  if (request.fallback == Fallback::keep) ladder.push_back(original_entry(original, to_lower));
   std::ranges::sort(ladder,
                     [](const Entry& a, const Entry& b) { return compare(a.key, b.key) < 0; });
 

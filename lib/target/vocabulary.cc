@@ -58,7 +58,7 @@ constexpr std::array vocabulary_table = std::to_array<Feature>({
     {"riscv64.extensions", set, "ISA extensions: m, a, f, d, c, v"},
     {"runtime.*", version,
      "version of an installed runtime: runtime.onnxruntime, runtime.openvino, runtime.iree, "
-     "runtime.qnn"},
+     "runtime.qnn; runtime.onnxpack_ops is of the operators in libonnxpack_ops"},
     {"vulkan.version", version, "newest Vulkan API version"},
     {"x86_64.level", ladder, "v1 to v4: every psABI level that the CPU and the system meet"},
 });

@@ -38,6 +38,32 @@ void rename(onnx::NodeProto& node, const Names& names) {
   }
 }
 
+// onnx makes parts of the body as text, whose names know no '.' and no '/'; so a modifier's own
+// values get names of ours.
+void make_names_plain(onnx::NodeProto& node) {
+  for (auto& attribute : *node.mutable_attribute()) {
+    if (!attribute.has_g()) continue;
+    onnx::GraphProto& graph = *attribute.mutable_g();
+    Names names;
+    auto plain = [&](std::string& name) {
+      if (!name.empty())
+        name = names.try_emplace(name, fmt::format("v{}", names.size())).first->second;
+    };
+    for (auto& input : *graph.mutable_input()) plain(*input.mutable_name());
+    for (auto& tensor : *graph.mutable_initializer()) plain(*tensor.mutable_name());
+    for (auto& inner : *graph.mutable_node()) {
+      for (auto& output : *inner.mutable_output()) plain(output);
+    }
+    for (auto& inner : *graph.mutable_node()) {
+      onnx::NodeProto outputs = inner;  // renamed already
+      rename(inner, names);
+      *inner.mutable_output() = outputs.output();
+    }
+    for (auto& output : *graph.mutable_output()) plain(*output.mutable_name());
+    graph.clear_value_info();
+  }
+}
+
 Result<onnx::FunctionProto> build_body(const onnx::NodeProto& node, std::int32_t element_type,
                                        std::int64_t opset) {
   const auto* schema = onnx::OpSchemaRegistry::Schema(flex_name, 1, preview_domain);
@@ -65,7 +91,9 @@ Result<std::vector<onnx::NodeProto>> expand_flex_attention(const onnx::NodeProto
   if (!tile_type(element_type))
     return fail(ErrorKind::unsupported,
                 fmt::format("the type of its input '{}' is not known", node.input(0)));
-  ONNXPACK_TRY(onnx::FunctionProto body, build_body(node, element_type, opset));
+  onnx::NodeProto plain = node;
+  make_names_plain(plain);
+  ONNXPACK_TRY(onnx::FunctionProto body, build_body(plain, element_type, opset));
   Names names;
   for (const auto& inner : body.node()) {
     for (const auto& output : inner.output()) {

@@ -8,22 +8,46 @@ bool is_flex_attention(const onnx::NodeProto& node) {
   return node.op_type() == flex_name && node.domain() == preview_domain;
 }
 
+void TypeScope::add(const std::string& name, std::int32_t data_type,
+                    std::optional<std::size_t> rank) {
+  known_[name] = {data_type, rank};
+}
+
+void TypeScope::add(const std::vector<model::ValueInfo>& values) {
+  for (const auto& value : values) {
+    if (value.element_type == model::DataType::undefined) continue;
+    add(value.name, static_cast<std::int32_t>(value.element_type),
+        value.shape ? std::optional(value.shape->size()) : std::nullopt);
+  }
+}
+
 void TypeScope::add(const onnx::GraphProto& graph) {
   auto add_info = [this](const onnx::ValueInfoProto& info) {
     const auto& tensor = info.type().tensor_type();
     if (info.type().has_tensor_type() && tensor.has_shape())
-      add(info.name(), {tensor.elem_type(), static_cast<std::size_t>(tensor.shape().dim_size())});
+      add(info.name(), tensor.elem_type(), static_cast<std::size_t>(tensor.shape().dim_size()));
   };
   for (const auto& info : graph.value_info()) add_info(info);
   for (const auto& info : graph.input()) add_info(info);
   for (const auto& tensor : graph.initializer())
-    add(tensor.name(), {tensor.data_type(), static_cast<std::size_t>(tensor.dims_size())});
+    add(tensor.name(), tensor.data_type(), static_cast<std::size_t>(tensor.dims_size()));
+}
+
+const TypeScope::Known* TypeScope::known(const std::string& name) const {
+  auto found = known_.find(name);
+  if (found != known_.end()) return &found->second;
+  return outer_ == nullptr ? nullptr : outer_->known(name);
 }
 
 std::optional<OuterValue> TypeScope::find(const std::string& name) const {
-  auto found = known_.find(name);
-  if (found != known_.end()) return found->second;
-  return outer_ == nullptr ? std::nullopt : outer_->find(name);
+  const Known* found = known(name);
+  if (found == nullptr || !found->rank) return std::nullopt;
+  return OuterValue{found->data_type, *found->rank};
+}
+
+std::int32_t TypeScope::element_type(const std::string& name) const {
+  const Known* found = known(name);
+  return found == nullptr ? 0 : found->data_type;
 }
 
 namespace {
@@ -132,8 +156,7 @@ Result<Replaced> replace_flex_attention(const onnx::NodeProto& node, const TypeS
   }
   auto attributes = read_attributes(node);
   if (!attributes) return std::unexpected(std::move(attributes.error()).in(where));
-  const auto q = types.find(node.input(0));
-  const std::int32_t element = q ? q->data_type : 0;
+  const std::int32_t element = types.element_type(node.input(0));
   Replaced out;
   if (form == FlexForm::operator_) {
     auto lowering = lowered(node, *attributes, element, types);

@@ -10,6 +10,7 @@
 
 #include "modifier.h"
 #include "onnxpack/base/error.h"
+#include "onnxpack/model/model_file.h"
 #include "onnxpack/transform/flex_attention.h"
 
 namespace onnxpack::transform {
@@ -24,14 +25,23 @@ bool is_flex_attention(const onnx::NodeProto& node);
 class TypeScope {
  public:
   explicit TypeScope(const TypeScope* outer = nullptr) : outer_(outer) {}
-  void add(const std::string& name, OuterValue value) { known_[name] = value; }
-  // What a graph says of its own values.
+  void add(const std::string& name, std::int32_t data_type, std::optional<std::size_t> rank);
+  // What inference found, and what a graph says of its own values.
+  void add(const std::vector<model::ValueInfo>& values);
   void add(const onnx::GraphProto& graph);
+  // Nothing where the rank is unknown, as that of what a Loop carries.
   std::optional<OuterValue> find(const std::string& name) const;
+  // 0 where it is unknown.
+  std::int32_t element_type(const std::string& name) const;
 
  private:
+  struct Known {
+    std::int32_t data_type = 0;
+    std::optional<std::size_t> rank;
+  };
+  const Known* known(const std::string& name) const;
   const TypeScope* outer_;
-  std::map<std::string, OuterValue> known_;
+  std::map<std::string, Known> known_;
 };
 
 struct Replaced {

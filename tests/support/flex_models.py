@@ -1,6 +1,7 @@
 """Small models with FlexAttention for command tests. usage: flex_models.py KIND [FILE]
 
-KIND: capped (one node that can be tiled, behind a MatMul), mixed (a second one that cannot), none (the MatMul alone).
+KIND: capped (one node that can be tiled, behind a MatMul), wrong (the same with another modifier), mixed (a second node that cannot be
+tiled), none (the MatMul alone).
 """
 
 import sys
@@ -20,12 +21,12 @@ def attention(inputs, output, name, score_mod):
 
 
 def make(kind: str) -> onnx.ModelProto:
-    capped = modifier(helper.make_node("Tanh", ["x"], ["y"]))
+    capped = modifier(helper.make_node("Sigmoid" if kind == "wrong" else "Tanh", ["x"], ["y"]))
     centred = modifier(helper.make_node("ReduceMean", ["x"], ["m"], keepdims=1), helper.make_node("Sub", ["x", "m"], ["y"]))
     weights = numpy_helper.from_array(np.random.default_rng(1).standard_normal((16, 16)).astype(np.float32), "w")
     nodes = [helper.make_node("MatMul", ["Q", "w"], ["projected" if kind != "none" else "Y"])]
     if kind != "none":
-        nodes.append(attention(["projected", "K", "V"], "Y" if kind == "capped" else "first_out", "first", capped))
+        nodes.append(attention(["projected", "K", "V"], "first_out" if kind == "mixed" else "Y", "first", capped))
     if kind == "mixed":
         nodes.append(attention(["first_out", "K", "V"], "Y", "second", centred))
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2, 24, 16]) for name in ("Q", "K", "V", "Y")]

@@ -11,6 +11,7 @@
 #include "onnxpack/base/text.h"
 #include "onnxpack/io/file.h"
 #include "onnxpack/target/compatibility.h"
+#include "ops_library.h"
 #include "options.h"
 #include "runtime.h"
 #include "session.h"
@@ -106,7 +107,7 @@ std::string runtime_range(const Runtime& runtime, OptimizationLevel level) {
 }
 
 std::vector<target::Requirement> requirements(const Runtime& runtime, const target::Target& target,
-                                              OptimizationLevel level) {
+                                              OptimizationLevel level, bool with_ops) {
   auto out = target::requirements_of(target, "cpu");
   if (level == OptimizationLevel::all) {
     // A host blob is bound to the instruction sets themselves, below what a level promises as well
@@ -124,6 +125,9 @@ std::vector<target::Requirement> requirements(const Runtime& runtime, const targ
   if (target.facts.contains("runtime.onnxruntime") || level == OptimizationLevel::all) {
     out.push_back({"runtime.onnxruntime", target::Test::version, {runtime_range(runtime, level)}});
   }
+  // Whatever the target states: a stock runtime does not have these operators.
+  if (with_ops)
+    out.push_back({ops_feature, target::Test::version, {fmt::format(">={}", ops_version)}});
   return out;
 }
 
@@ -148,6 +152,7 @@ std::string compatibility(const Runtime& runtime, const std::vector<target::Requ
   for (const auto& need : needs) {
     if (need.feature == "arch.name" || need.feature == "cpu.features")
       fields[need.feature] = join(need.values, ",");
+    if (need.feature == ops_feature) fields[ops_feature] = ops_version;
   }
   return target::make_compatibility_string(fields);
 }
@@ -187,12 +192,13 @@ Result<std::optional<Written>> write_blobs(const protocol::CompileRequest& reque
 
 protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request,
                                          const Runtime& runtime, OptimizationLevel level,
-                                         const Optimised& optimised, const Written& written) {
+                                         const Optimised& optimised, const Written& written,
+                                         bool with_ops) {
   protocol::VariantAnswer out;
   out.ep = cpu_provider;
   out.device = "cpu";
   out.precision = precision_of(optimised.outputs);
-  out.requirements = requirements(runtime, request.target, level);
+  out.requirements = requirements(runtime, request.target, level, with_ops);
   out.compatibility_string = compatibility(runtime, out.requirements);
   // Only where the request fixed any: shapes that the model states itself are no limit of the
   // variant.
@@ -200,6 +206,7 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
     out.fixed_shapes = known_shapes(optimised.inputs);
   out.executor_info = write_executor_info(level);
   out.tools = {{"onnxruntime", runtime.version()}};
+  if (with_ops) out.tools[ops_domain] = ops_version;
   protocol::PartitionAnswer partition;
   partition.scope = whole_graph;
   partition.blobs.push_back({graph_file, "model", std::nullopt, ""});
@@ -281,7 +288,9 @@ Result<protocol::CompileResponse> OrtBackend::compile(const protocol::CompileReq
   }
   events.blob(graph_file);
   if (written->own_bytes > 0) events.blob(weights_file);
-  out.variants.push_back(describe_variant(request, runtime, decision.level, optimised, *written));
+  ONNXPACK_TRY(const bool with_ops, imports_ops(sources.model()));
+  out.variants.push_back(
+      describe_variant(request, runtime, decision.level, optimised, *written, with_ops));
   if (decision.level == OptimizationLevel::all) {
     out.notes.push_back(
         "not reproducible byte for byte: ONNX Runtime names layout nodes in the order of their "

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "backend.h"
+#include "ops_library.h"
 #include "options.h"
 #include "plugin_library.h"
 #include "runtime.h"
@@ -10,9 +11,10 @@ namespace {
 
 using protocol::Verb;
 
-protocol::ServeRule any_cpu() {
+protocol::ServeRule any_cpu(bool with_ops) {
   protocol::ServeRule rule;
   rule.family = "CPUs";
+  if (with_ops) rule.domains = {ops_domain};
   rule.requirements = {{"accelerator.class", target::Test::any_of, {"cpu"}}};
   return rule;
 }
@@ -80,8 +82,17 @@ Result<protocol::DescribeResponse> OrtBackend::describe() {
   } else {
     plugin.how = fmt::format("for Snapdragon targets only: {}", qnn.error().hint());
   }
-  out.serves = {snapdragons(plugin.found), any_cpu()};
-  out.needs = {std::move(need), std::move(plugin)};
+  protocol::Need ops{ops_library_name, false, "", ""};
+  if (const auto found = find_ops_library()) {
+    out.versions[ops_domain] = ops_version;
+    ops.found = true;
+    ops.where = fmt::format("{}, {} {}", *found, ops_domain, ops_version);
+  } else {
+    ops.how =
+        fmt::format("for graphs with operators of {} only: {}", ops_domain, found.error().hint());
+  }
+  out.serves = {snapdragons(plugin.found), any_cpu(ops.found)};
+  out.needs = {std::move(need), std::move(plugin), std::move(ops)};
   return out;
 }
 
@@ -91,6 +102,7 @@ Result<protocol::ProbeResponse> OrtBackend::probe(protocol::EventEmitter&) {
   ONNXPACK_TRY(auto devices, device_lines(runtime));
   protocol::ProbeResponse out;
   out.facts["runtime.onnxruntime"] = {runtime.version()};
+  if (find_ops_library()) out.facts[ops_feature] = {ops_version};
   out.lines.push_back(fmt::format("onnxruntime {} ({})", runtime.version(), runtime.path()));
   for (const auto& provider : providers) out.lines.push_back("built-in provider: " + provider);
   for (auto& device : devices) out.lines.push_back("device: " + std::move(device));

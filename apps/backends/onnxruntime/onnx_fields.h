@@ -7,7 +7,9 @@ namespace onnxpack::ort_backend::onnx_field {
 
 inline constexpr std::uint32_t model_ir_version = 1;
 inline constexpr std::uint32_t model_graph = 7;
+inline constexpr std::uint32_t model_opset_import = 8;
 inline constexpr std::uint32_t model_metadata = 14;
+inline constexpr std::uint32_t opset_domain = 1;
 inline constexpr std::uint32_t model_functions = 25;
 inline constexpr std::uint32_t function_node = 7;
 inline constexpr std::uint32_t graph_node = 1;

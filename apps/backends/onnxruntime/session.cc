@@ -6,7 +6,9 @@
 #include <array>
 #include <cstring>
 
+#include "mapped_file.h"
 #include "onnxpack/base/text.h"
+#include "ops_library.h"
 #include "ort_message.h"
 
 namespace onnxpack::ort_backend {
@@ -124,6 +126,15 @@ Result<tensor::NamedTensor> read_output(const Runtime& runtime, const Port& port
   return out;
 }
 
+Status register_ops(const Runtime& runtime, OrtSessionOptions* options, ByteView model) {
+  ONNXPACK_TRY(const bool wanted, imports_ops(model));
+  if (!wanted) return {};
+  ONNXPACK_TRY(const std::string library,
+               in(find_ops_library(), "the model has operators of org.onnxpack"));
+  return in(runtime.check(runtime.api().RegisterCustomOpsLibrary_V2(options, library.c_str())),
+            library);
+}
+
 }  // namespace
 
 std::string_view to_string(OptimizationLevel level) {
@@ -173,6 +184,8 @@ Result<Session> Session::finish(const Runtime& runtime, OrtSession* raw) {
 Result<Session> Session::open(const Runtime& runtime, const OrtEnv& environment,
                               const SessionSettings& settings, const std::filesystem::path& model) {
   ONNXPACK_TRY(const auto options, make_session_options(runtime, settings));
+  ONNXPACK_TRY(const MappedFile file, MappedFile::open(model));
+  ONNXPACK_CHECK(register_ops(runtime, options.get(), file.bytes()));
   OrtSession* raw = nullptr;
   auto created =
       runtime.check(runtime.api().CreateSession(&environment, model.c_str(), options.get(), &raw));
@@ -187,6 +200,7 @@ Result<Session> Session::open(const Runtime& runtime, const OrtEnv& environment,
   SessionSettings with_base = settings;
   with_base.config["session.model_external_initializers_file_folder_path"] = external_base.string();
   ONNXPACK_TRY(const auto options, make_session_options(runtime, with_base));
+  ONNXPACK_CHECK(register_ops(runtime, options.get(), model));
   OrtSession* raw = nullptr;
   auto created = runtime.check(runtime.api().CreateSessionFromArray(
       &environment, model.data(), model.size(), options.get(), &raw));

@@ -36,7 +36,8 @@ struct Port {
 
 class Session {
  public:
-  // Errors: unsupported with the versions on both sides when the model is newer than the library;
+  // A model that imports org.onnxpack gets libonnxpack_ops. Errors: unsupported with the versions
+  // on both sides when the model is newer than the library; unavailable without libonnxpack_ops;
   // else as Runtime::check.
   static Result<Session> open(const Runtime& runtime, const OrtEnv& environment,
                               const SessionSettings& settings, const std::filesystem::path& model);

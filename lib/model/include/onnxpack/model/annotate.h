@@ -47,6 +47,14 @@ struct Splice {
 std::shared_ptr<const io::ReadableFile> splice_view(std::shared_ptr<const io::ReadableFile> source,
                                                     Splice splice);
 
+// The model that a splice of model.file() makes, its external data where that of `model` is.
+// Requires: every range lies within model.file(). Errors: as ModelFile::open.
+Result<ModelFile> open_spliced(const ModelFile& model, Splice splice);
+
+// `outer` is made of ranges of a file B, `inner` says how B is made of A: the same bytes as
+// `outer`, made of A. Requires: outer's ranges lie within inner.size.
+Splice compose(const Splice& outer, const Splice& inner);
+
 struct NodeAnnotation {
   std::size_t node = 0;  // index in ModelFile::nodes()
   std::vector<MetadataEntry> entries;

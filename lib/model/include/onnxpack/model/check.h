@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,11 @@ struct UnknownOperator {
   std::string message;    // "no schema for com.example::Fancy (opset 1), used by 3 nodes"
 };
 
+// Names a body by the node that holds it, "y.then_branch", within the body that this stands in:
+// "y.then_branch/z.body". Nodes go by their first output.
+std::string body_path(const std::string& outer, const std::string& first_output,
+                      const std::string& attribute);
+
 struct CheckReport {
   std::vector<UnknownOperator> unknown;
   // What else to tell: a failure that only unknown operators or a newer opset may explain, a part
@@ -33,6 +39,8 @@ struct CheckReport {
   // Types and shapes of all values of the top-level graph that are known after inference, inputs
   // and outputs included, by name.
   std::vector<ValueInfo> values;
+  // The same of bodies (If, Loop, Scan), by body_path().
+  std::map<std::string, std::vector<ValueInfo>> bodies;
   bool complete = true;  // no part was left out
 };
 

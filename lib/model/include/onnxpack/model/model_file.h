@@ -170,6 +170,8 @@ class ModelFile {
   // model, a view without annotation.
   const io::ReadableFile& file() const;
   std::shared_ptr<const io::ReadableFile> shared_file() const;
+  // Where external data is opened; outlives this.
+  io::FileSystem& file_system() const;
 
   std::int64_t ir_version() const;
   const std::vector<OpsetImport>& opset_imports() const;

@@ -28,12 +28,15 @@ struct InputSource {
 
 struct VerifyRequest {
   bool integrity_only = false;
-  bool require_verified = false;      // a variant that was not run is then a failure
+  bool require_verified = false;           // a variant that was not run is then a failure
   std::vector<std::string> variants = {};  // empty: all
   InputSource inputs = {};
   unsigned runs = 10;  // timed runs per variant
   unsigned warmup = 2;
   unsigned threads = 0;
+  // Of an original with FlexAttention: its numbers are those of the plain kernels, not the fast
+  // ones.
+  bool plain_reference = false;
   std::optional<std::filesystem::path> record = {};  // evidence file to write
 };
 
@@ -58,6 +61,9 @@ struct VariantCheck {
   CheckStatus status = CheckStatus::not_run;
   std::string reason;  // why it failed or was not run
   std::string runtime;
+  // Where the original had to be lowered to run: as what it ran; of a variant, what it was held
+  // against. Never what made the variant's own numbers.
+  std::string reference;
   std::vector<OutputCheck> outputs;
   std::optional<manifest::Latency> latency;
 };

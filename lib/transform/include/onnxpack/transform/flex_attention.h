@@ -40,11 +40,17 @@ struct FlexLowering {
   model::Splice splice;
 };
 
-// Whether there is anything to lower, from facts alone. Bodies are not looked into.
-bool has_flex_attention(const model::ModelFile& model);
+// Whether there is anything to lower, bodies and functions included. Cost: facts alone, unless the
+// model imports the operator's domain and has bodies or functions, which are then read. Errors:
+// corrupt, io.
+Result<bool> has_flex_attention(const model::ModelFile& model);
 
-// Nodes in model-local functions are left as they are. Errors: those of model::check(), since types
-// of captured values come from shape inference; corrupt: a node that breaks the operator's schema.
+// Functions that hold such nodes are written out where they are called. Errors: those of
+// model::check(), since types of captured values come from shape inference; corrupt: a node that
+// breaks the operator's schema; unsupported: a function of another opset than the model's.
 Result<FlexLowering> lower_flex_attention(const model::ModelFile& model, FlexForm form);
+
+// What lowering would find, without its splice; none of a model that breaks the standard.
+std::vector<FlexNode> to_lower(const model::ModelFile& model);
 
 }  // namespace onnxpack::transform
