@@ -10,7 +10,6 @@
 #include "inputs.h"
 #include "integrity.h"
 #include "members.h"
-#include "members.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
 #include "onnxpack/package/backends.h"
@@ -162,9 +161,19 @@ class ComponentVerifier {
     report_.variants.push_back(std::move(check));
   }
 
+  // What the component's outputs can hold.
+  tensor::Precision own_precision() const {
+    auto any = [&](std::string_view type) {
+      return std::ranges::any_of(component_.outputs,
+                                 [&](const auto& output) { return output.type == type; });
+    };
+    if (any("tensor(bfloat16)")) return tensor::Precision::bf16;
+    return any("tensor(float16)") ? tensor::Precision::fp16 : tensor::Precision::fp32;
+  }
+
   // An original that was lowered is no reference before two ways of running it agree. Where one
   // way alone runs, it says so.
-  static void cross_check(const Reference& base, VariantCheck& check) {
+  void cross_check(const Reference& base, VariantCheck& check) const {
     for (std::size_t i = 0; i < base.others.size(); ++i) {
       const RunResult& other = base.others[i];
       if (other.as == base.results[i].as) {
@@ -175,7 +184,7 @@ class ComponentVerifier {
         check.reference += fmt::format("; {} did not run: {}", other.as, other.reason);
         return;
       }
-      compare(other, base.results[i], tensor::Precision::fp32, check);
+      compare(other, base.results[i], own_precision(), check);
       if (check.status == CheckStatus::failed) return;
     }
     if (!base.others.empty())
