@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "body_initializers.h"
 #include "compile_answer.h"
 #include "compiled_model.h"
 #include "input_shapes.h"
 #include "mapped_file.h"
 #include "onnxpack/base/text.h"
+#include "onnxpack/io/file.h"
 #include "onnxpack/target/compatibility.h"
 #include "plugin_library.h"
 #include "provider_compiler.h"
@@ -26,17 +28,9 @@ constexpr const char* context_model = "ctx.onnx";
 constexpr const char* qnn_license =
     "Qualcomm AI Stack License (Qualcomm_LICENSE.pdf of onnxruntime-qnn)";
 
-Result<PluginLibrary> find_library(const Provider& provider, const Options& options,
-                                   const Runtime& runtime) {
-  if (provider.is_qnn()) return find_qnn(qnn_search(options.ep_library, runtime.path()));
-  std::error_code error;
-  if (!options.ep_library.empty() && fs::is_regular_file(options.ep_library, error))
-    return PluginLibrary{fs::absolute(options.ep_library), "unknown", ""};
-  return fail(ErrorKind::unavailable,
-              options.ep_library.empty()
-                  ? fmt::format("nothing is known of where {}'s plug-in lies", provider.ep)
-                  : fmt::format("{}: no such file", options.ep_library),
-              "give its library with onnxruntime.ep_library=PATH");
+Result<PluginLibrary> find_library(const Provider& provider, const Runtime& runtime) {
+  return provider.is_qnn() ? find_qnn(qnn_search(provider.library, runtime.path()))
+                           : find_plugin(provider.ep, provider.library);
 }
 
 // Nothing when the inputs are static or the provider takes dynamic ones.
@@ -70,6 +64,7 @@ struct Prepared {
   std::vector<Port> inputs;
   std::vector<Port> outputs;
   CompiledModel nodes;
+  std::vector<std::string> moved;  // initializers, into the bodies that alone read them
 };
 
 SessionSettings settings_for(const protocol::CompileRequest& request, const Options& options) {
@@ -124,9 +119,19 @@ Result<Prepared> prepare(const Runtime& runtime, const OrtEnv& environment,
     ONNXPACK_TRY(const MappedFile file, MappedFile::open(saved));
     ONNXPACK_TRY(out.nodes, census(file.bytes()));
     out.input.path = saved;
+    ONNXPACK_TRY(Localised local, localise_initializers(file.bytes()));
+    if (!local.moved.empty()) {
+      out.input.path = fs::path(request.scratch_dir) / "localised.onnx";
+      out.moved = std::move(local.moved);
+      ONNXPACK_TRY(auto rewritten, io::real_file_system().create(out.input.path));
+      ONNXPACK_CHECK(rewritten->write(local.model));
+      ONNXPACK_CHECK(rewritten->publish_unsynced(io::Overwrite::no));
+    }
   } else {
     ONNXPACK_TRY(out.nodes, census(model));
-    out.input.model = std::move(model);
+    ONNXPACK_TRY(Localised local, localise_initializers(model));
+    out.input.model = local.moved.empty() ? std::move(model) : std::move(local.model);
+    out.moved = std::move(local.moved);
     out.input.external_base = base;
   }
   return out;
@@ -204,13 +209,26 @@ json::Object executor_info(const Provider& provider) {
   return out;
 }
 
+const std::vector<std::string>& classes_of(const target::Target& target) {
+  static const std::vector<std::string> cpu = {"cpu"};
+  const auto classes = target.facts.find("accelerator.class");
+  return classes == target.facts.end() || classes->second.empty() ? cpu : classes->second;
+}
+
+// What the hardware is; where a plug-in lays a virtual accelerator upon the CPU, what the target
+// is.
+std::string class_of(const DeviceFacts& device, const target::Target& target) {
+  const auto& classes = classes_of(target);
+  return std::ranges::find(classes, device.kind) != classes.end() ? device.kind : classes.front();
+}
+
 protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request,
                                          const Provider& provider, const Runtime& runtime,
-                                         const PluginLibrary& library, const Prepared& prepared,
-                                         const CompiledModel& compiled) {
+                                         const PluginLibrary& library, const DeviceFacts& device,
+                                         const Prepared& prepared, const CompiledModel& compiled) {
   protocol::VariantAnswer out;
   out.ep = provider.ep;
-  out.device = provider.is_qnn() ? "npu" : "";
+  out.device = provider.is_qnn() ? "npu" : class_of(device, request.target);
   // With fp16=off the blob's size stays what it is with fp16: no more than fp16 is promised.
   out.precision = is_quantised(prepared.nodes) ? "int8"
                   : provider.is_qnn()          ? "fp16"
@@ -226,6 +244,10 @@ protocol::VariantAnswer describe_variant(const protocol::CompileRequest& request
     out.tools["onnxruntime-qnn"] = library.version;
     if (!library.sdk_version.empty()) out.tools["qnn"] = library.sdk_version;
     out.license = qnn_license;
+  } else {
+    const auto version = device.metadata.find("version");
+    const bool stated = version != device.metadata.end() && !version->second.empty();
+    out.tools[provider.ep] = stated ? version->second : library.version;
   }
   protocol::PartitionAnswer partition;
   partition.scope = whole_graph;
@@ -272,7 +294,7 @@ Result<protocol::PlanResponse> plan_for_provider(const protocol::PlanRequest& re
     return out;
   }
   ONNXPACK_TRY(const Runtime runtime, Runtime::load(options.library));
-  ONNXPACK_CHECK(find_library(provider, options, runtime));
+  ONNXPACK_CHECK(find_library(provider, runtime));
   ONNXPACK_TRY(const MappedFile model,
                in(MappedFile::open(request.component.model), request.component.model));
   ONNXPACK_TRY(const auto dynamic, refuse_dynamic(model.bytes(), request.free_dimensions,
@@ -303,7 +325,7 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   }
   LogTail log;  // outlives the environment
   ONNXPACK_TRY(const Runtime runtime, Runtime::load(options.library));
-  ONNXPACK_TRY(const PluginLibrary library, find_library(provider, options, runtime));
+  ONNXPACK_TRY(const PluginLibrary library, find_library(provider, runtime));
   events.progress("prepare", 0.0);
   ONNXPACK_TRY(const MappedFile file,
                in(MappedFile::open(request.component.model), request.component.model));
@@ -329,12 +351,13 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   const fs::path folder = request.output_dir;
   SessionSettings settings = settings_for(request, options);
   settings.threads = 0;
-  const CompilerJob job{prepared.input, folder / context_model, options.embed, settings};
-  if (auto compiled = compile_with_plugin(runtime, *environment, provider, library.path, job, log);
-      !compiled) {
+  const CompilerJob job{prepared.input, folder / context_model, options.embed,
+                        classes_of(request.target), settings};
+  const auto device = compile_with_plugin(runtime, *environment, provider, library.path, job, log);
+  if (!device) {
     out.answer =
-        protocol::failed(compiled.error().message(),
-                         compile_hint(compiled.error(), provider, prepared, options), "compile");
+        protocol::failed(device.error().message(),
+                         compile_hint(device.error(), provider, prepared, options), "compile");
     return out;
   }
   events.progress("collect", 0.95);
@@ -347,7 +370,16 @@ Result<protocol::CompileResponse> compile_for_provider(const protocol::CompileRe
   ONNXPACK_CHECK(check_files(folder, compiled));
   events.blob(context_model);
   for (const std::string& name : compiled.files) events.blob(name);
-  out.variants.push_back(describe_variant(request, provider, runtime, library, prepared, compiled));
+  out.variants.push_back(
+      describe_variant(request, provider, runtime, library, *device, prepared, compiled));
+  if (!prepared.moved.empty()) {
+    out.notes.push_back(fmt::format(
+        "{} initializer{} that only bodies read (the first: '{}') went into them, since ONNX "
+        "Runtime would drop {} (its issue 32131)",
+        prepared.moved.size(), prepared.moved.size() == 1 ? "" : "s",
+        printable(prepared.moved.front()), prepared.moved.size() == 1 ? "it" : "them"));
+  }
+  if (!provider.is_qnn()) out.notes.push_back(fmt::format("compiled for [{}]", device->text()));
   out.notes.push_back(coverage_note(prepared, compiled, options));
   // Seen on a loaded machine in one of five compiles of one small graph: two bytes of 48 KB.
   if (provider.is_qnn())

@@ -30,6 +30,24 @@ protocol::ServeRule snapdragons(bool installed) {
   return rule;
 }
 
+// A target of anybody's own: its settings name the plug-in.
+protocol::ServeRule plugins() {
+  protocol::ServeRule rule;
+  rule.family = "accelerators of plug-in execution providers";
+  rule.requirements = {{"accelerator.class", target::Test::any_of, {"gpu", "npu"}}};
+  rule.absent = {"qualcomm.htp_arch"};
+  rule.wants_backend_options = true;
+  return rule;
+}
+
+// Of libraries that the variable names; those that only a target names are in the build key by
+// path.
+void add_named_libraries(protocol::Versions& versions) {
+  for (const auto& [ep, path] : named_libraries()) {
+    if (const auto found = find_plugin(ep, path)) versions[ep] = found->version;
+  }
+}
+
 std::string device_line(const OrtApi& api, const OrtEpDevice* device) {
   const OrtHardwareDevice* hardware = api.EpDevice_Device(device);
   constexpr std::string_view kinds[] = {"CPU", "GPU", "NPU"};
@@ -55,8 +73,8 @@ Result<protocol::DescribeResponse> OrtBackend::describe() {
   protocol::DescribeResponse out;
   out.name = "onnxruntime";
   out.description =
-      "graphs optimised by ONNX Runtime for CPUs, Snapdragon context binaries; reference runs of "
-      "the original";
+      "graphs optimised by ONNX Runtime for CPUs, Snapdragon context binaries, blobs of plug-in "
+      "providers; reference runs of the original";
   out.verbs = {Verb::describe, Verb::plan, Verb::compile, Verb::run, Verb::probe};
   out.versions = {{"onnx-pack", ONNXPACK_VERSION}};
   out.options = option_infos();
@@ -91,7 +109,8 @@ Result<protocol::DescribeResponse> OrtBackend::describe() {
     ops.how =
         fmt::format("for graphs with operators of {} only: {}", ops_domain, found.error().hint());
   }
-  out.serves = {snapdragons(plugin.found), any_cpu(ops.found)};
+  out.serves = {snapdragons(plugin.found), any_cpu(ops.found), plugins()};
+  add_named_libraries(out.versions);
   out.needs = {std::move(need), std::move(plugin), std::move(ops)};
   return out;
 }

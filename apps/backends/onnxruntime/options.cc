@@ -97,6 +97,8 @@ Result<Options> parse_options(const json::Object& options) {
       ONNXPACK_TRY(out.ep, text_of(name, value));
     } else if (name == "ep_library") {
       ONNXPACK_TRY(out.ep_library, text_of(name, value));
+    } else if (name == "ep_device") {
+      ONNXPACK_TRY(out.ep_device, entries_of(name, value));
     } else if (name == "ep_options") {
       ONNXPACK_TRY(out.ep_options, entries_of(name, value));
     } else if (name == "prepare") {
@@ -148,6 +150,12 @@ std::vector<protocol::OptionInfo> option_infos() {
        object({{"type", "string"}})},
       {"ep_library", "path of the plug-in execution provider's library, instead of the one found",
        object({{"type", "string"}, {"default", ""}})},
+      {"ep_device",
+       "metadata that the plug-in's device must have, key to text, where the plug-in offers "
+       "several",
+       object({{"type", "object"},
+               {"additionalProperties", object({{"type", "string"}})},
+               {"default", json::Object{}}})},
       {"ep_options", "options of the plug-in execution provider, key to text, over all others",
        object({{"type", "object"},
                {"additionalProperties", object({{"type", "string"}})},

@@ -24,6 +24,7 @@ struct Options {
   // For targets whose variants run on a plug-in execution provider (QNN).
   std::string ep;          // instead of the one that the target's profile names
   std::string ep_library;  // path of the plug-in; empty: found as in plugin_library.h
+  std::map<std::string, std::string> ep_device;   // metadata of the device to take; the profile's
   std::map<std::string, std::string> ep_options;  // the provider's own, over all others
   bool prepare = true;   // fix dimensions and fold constants before the vendor's compiler sees it
   bool embed = false;    // the blob inside the .onnx instead of beside it

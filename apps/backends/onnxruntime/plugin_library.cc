@@ -70,6 +70,45 @@ std::vector<fs::path> qnn_candidates(const LibrarySearch& search) {
   return out;
 }
 
+std::map<std::string, std::string> named_libraries(std::string_view text) {
+  std::map<std::string, std::string> out;
+  for (const std::string_view entry : split(text, ':')) {
+    const auto equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    out[std::string(entry.substr(0, equals))] = entry.substr(equals + 1);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> named_libraries() {
+  return named_libraries(variable(ep_libraries_variable));
+}
+
+Result<PluginLibrary> find_plugin(const std::string& ep, const std::string& asked) {
+  const std::string how = fmt::format(
+      "give the absolute path of its library as onnxruntime.ep_library, in the target's "
+      "backend_options.onnxruntime.ep_library, or as {}={}=PATH",
+      ep_libraries_variable, ep);
+  std::string path = asked;
+  if (path.empty()) {
+    const auto named = named_libraries();
+    const auto found = named.find(ep);
+    if (found != named.end()) path = found->second;
+  }
+  if (path.empty())
+    return fail(ErrorKind::unavailable,
+                fmt::format("nothing is known of where {}'s plug-in lies", ep), how);
+  std::error_code error;
+  if (!fs::path(path).is_absolute() || !fs::is_regular_file(path, error)) {
+    return fail(ErrorKind::unavailable,
+                fmt::format("{}: {}", path,
+                            fs::path(path).is_absolute() ? "no such file" : "not an absolute path"),
+                how);
+  }
+  ONNXPACK_TRY(std::string version, digest_version(path));
+  return PluginLibrary{path, std::move(version), ""};
+}
+
 Result<PluginLibrary> find_qnn(const LibrarySearch& search) {
   std::vector<std::string> tried;
   for (const fs::path& candidate : qnn_candidates(search)) {

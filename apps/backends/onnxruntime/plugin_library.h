@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,16 @@ LibrarySearch qnn_search(const std::string& asked, const std::string& onnxruntim
 // program, in an install's lib/onnx-pack, where cmake/setup.sh puts it beside onnxruntime
 // (PREFIX/backends/onnxruntime-qnn/lib), where pip does (site-packages/onnxruntime_qnn).
 std::vector<std::filesystem::path> qnn_candidates(const LibrarySearch& search);
+
+// ONNXPACK_EP_LIBRARIES: which file each other provider's plug-in is, "NAME=FILE:NAME=FILE".
+inline constexpr const char* ep_libraries_variable = "ONNXPACK_EP_LIBRARIES";
+std::map<std::string, std::string> named_libraries(std::string_view text);
+std::map<std::string, std::string> named_libraries();
+
+// Of a provider that is not QNN: `asked` when not empty, else what the variable names for it.
+// Errors: unavailable when there is no such file or none is named; a path must be absolute, since
+// backends work in folders of their own.
+Result<PluginLibrary> find_plugin(const std::string& ep, const std::string& asked);
 
 // Errors: unavailable with what was tried and how to install it; also when Qualcomm's compiler,
 // libQnnHtp.so, does not lie beside the plug-in.

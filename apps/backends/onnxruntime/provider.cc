@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -14,6 +15,17 @@ namespace {
 
 constexpr const char* cpu_ep = "CPUExecutionProvider";
 
+Result<std::map<std::string, std::string>> texts_of(const json::Cursor& object, const char* name) {
+  std::map<std::string, std::string> out;
+  ONNXPACK_TRY(const auto texts, object.find(name));
+  if (!texts) return out;
+  ONNXPACK_TRY(const auto members, texts->members());
+  for (const auto& [key, value] : members) {
+    ONNXPACK_TRY(out[key], value.string());
+  }
+  return out;
+}
+
 // The profile's word for it, whatever the option says.
 Result<Provider> from_profile(const target::Target& target) {
   Provider out;
@@ -22,13 +34,16 @@ Result<Provider> from_profile(const target::Target& target) {
   ONNXPACK_TRY(const auto ours, cursor.find("onnxruntime"));
   if (!ours) return out;
   ONNXPACK_TRY(out.ep, ours->string_or("ep", ""));
-  ONNXPACK_TRY(const auto options, ours->find("provider_options"));
-  if (!options) return out;
-  ONNXPACK_TRY(const auto members, options->members());
-  for (const auto& [key, value] : members) {
-    ONNXPACK_TRY(out.options[key], value.string());
-  }
+  ONNXPACK_TRY(out.library, ours->string_or("ep_library", ""));
+  ONNXPACK_TRY(out.options, texts_of(*ours, "provider_options"));
+  ONNXPACK_TRY(out.device, texts_of(*ours, "ep_device"));
   return out;
+}
+
+bool has_cpu(const target::Target& target) {
+  const auto classes = target.facts.find("accelerator.class");
+  return classes == target.facts.end() || classes->second.empty() ||
+         std::ranges::find(classes->second, "cpu") != classes->second.end();
 }
 
 Status complete_qnn(Provider& provider, const target::Target& target, const Options& options) {
@@ -73,8 +88,20 @@ bool Provider::is_qnn() const {
 
 Result<std::optional<Provider>> provider_of(const target::Target& target, const Options& options) {
   ONNXPACK_TRY(Provider out, from_profile(target));
-  if (!options.ep.empty()) out.ep = options.ep;
+  if (!options.ep.empty() && options.ep != out.ep) {
+    out.ep = options.ep;
+    out.library.clear();  // another provider's
+    out.device.clear();
+  }
+  if (out.ep.empty() && !has_cpu(target)) {
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("target '{}' has no CPU and names no execution provider", target.name),
+                "give backend_options.onnxruntime.ep and ep_library in the target, or "
+                "onnxruntime.ep and onnxruntime.ep_library");
+  }
   if (out.ep.empty() || out.ep == cpu_ep) return std::nullopt;
+  if (!options.ep_library.empty()) out.library = options.ep_library;
+  if (!options.ep_device.empty()) out.device = options.ep_device;
   if (out.is_qnn()) {
     ONNXPACK_CHECK(complete_qnn(out, target, options));
   } else {

@@ -17,12 +17,15 @@ namespace onnxpack::ort_backend {
 struct Provider {
   std::string ep;                              // "QNNExecutionProvider"
   std::map<std::string, std::string> options;  // the profile's, then this backend's own options
+  std::map<std::string, std::string> device;   // metadata that its device must have
+  std::string library;                         // path of the plug-in; empty: found or set elsewhere
   bool is_qnn() const;
 };
 
 // Nothing for a target that the CPU graphs serve. From the target's backend_options.onnxruntime
-// ({"ep": ..., "provider_options": {...}}) and the options. Errors: invalid_argument (a profile of
-// another form; a QNN target without htp_arch or soc_model).
+// ({"ep", "ep_library", "ep_device": {...}, "provider_options": {...}}) and the options, which go
+// first. Errors: invalid_argument (a profile of another form; a QNN target without htp_arch or
+// soc_model; a target without a CPU that names no provider).
 Result<std::optional<Provider>> provider_of(const target::Target& target, const Options& options);
 
 // What a blob compiled with these settings needs of a device: it follows the settings, not the

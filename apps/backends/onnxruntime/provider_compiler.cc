@@ -4,34 +4,17 @@
 
 #include <vector>
 
+#include "plugin_devices.h"
 #include "plugin_library.h"
 
 namespace onnxpack::ort_backend {
 namespace {
 
-Result<const OrtEpDevice*> find_device(const Runtime& runtime, const OrtEnv& environment,
-                                       const std::string& ep) {
-  const OrtEpDevice* const* devices = nullptr;
-  std::size_t count = 0;
-  ONNXPACK_CHECK(runtime.check(runtime.api().GetEpDevices(&environment, &devices, &count)));
-  for (std::size_t i = 0; i < count; ++i) {
-    if (ep == runtime.api().EpDevice_EpName(devices[i])) return devices[i];
-  }
-  return fail(ErrorKind::unavailable,
-              fmt::format("the plug-in offers no device of {} on this machine", ep));
-}
-
-Status append_provider(const Runtime& runtime, OrtEnv& environment, OrtSessionOptions* options,
-                       const OrtEpDevice* device,
-                       const std::map<std::string, std::string>& provider_options) {
-  std::vector<const char*> keys;
-  std::vector<const char*> values;
-  for (const auto& [key, value] : provider_options) {
-    keys.push_back(key.c_str());
-    values.push_back(value.c_str());
-  }
-  return runtime.check(runtime.api().SessionOptionsAppendExecutionProvider_V2(
-      options, &environment, &device, 1, keys.data(), values.data(), keys.size()));
+// QNN's devices stand for whatever its options name, so the first is as good as any.
+Result<std::size_t> pick(const PluginDevices& devices, const Provider& provider,
+                         const std::vector<std::string>& kinds) {
+  if (provider.is_qnn() && provider.device.empty() && !devices.handles.empty()) return 0;
+  return choose_device(devices.facts, {provider.ep, provider.device, kinds});
 }
 
 Status set_input(const Runtime& runtime, const OrtCompileApi& api, OrtModelCompilationOptions* raw,
@@ -56,18 +39,15 @@ Error explain(Error error, const Provider& provider, const LogTail& log) {
 
 }  // namespace
 
-Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Provider& provider,
-                           const std::filesystem::path& library, const CompilerJob& job,
-                           const LogTail& log) {
+Result<DeviceFacts> compile_with_plugin(const Runtime& runtime, OrtEnv& environment,
+                                        const Provider& provider,
+                                        const std::filesystem::path& library,
+                                        const CompilerJob& job, const LogTail& log) {
   const OrtApi& api = runtime.api();
-  const auto registered = runtime.check(
-      api.RegisterExecutionProviderLibrary(&environment, provider.ep.c_str(), library.c_str()));
-  if (!registered) {
-    return fail(ErrorKind::unavailable,
-                fmt::format("{}: {}", library.string(), registered.error().message()),
-                provider.is_qnn() ? fmt::format("run {}", qnn_install) : "");
-  }
-  ONNXPACK_TRY(const OrtEpDevice* device, find_device(runtime, environment, provider.ep));
+  ONNXPACK_CHECK(
+      register_plugin(runtime, environment, provider.ep, library, Register::virtual_ones_too));
+  ONNXPACK_TRY(const PluginDevices devices, plugin_devices(runtime, environment, provider.ep));
+  ONNXPACK_TRY(const std::size_t chosen, pick(devices, provider, job.kinds));
 
   SessionSettings settings = job.settings;
   if (!job.input.external_base.empty())
@@ -78,7 +58,8 @@ Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Pr
   if (provider.is_qnn() && !provider_options.contains("backend_path") &&
       !provider_options.contains("backend_type"))
     provider_options["backend_path"] = (library.parent_path() / qnn_compiler_name).string();
-  ONNXPACK_CHECK(append_provider(runtime, environment, options.get(), device, provider_options));
+  ONNXPACK_CHECK(append_device(runtime, environment, options.get(), devices.handles[chosen],
+                               provider_options));
 
   const OrtCompileApi& compiler = *api.GetCompileApi();
   OrtModelCompilationOptions* raw = nullptr;
@@ -95,7 +76,7 @@ Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Pr
       raw, OrtCompileApiFlags_ERROR_IF_NO_NODES_COMPILED)));
   auto compiled = runtime.check(compiler.CompileModel(&environment, raw));
   if (!compiled) return std::unexpected<Error>(explain(std::move(compiled.error()), provider, log));
-  return {};
+  return devices.facts[chosen];
 }
 
 }  // namespace onnxpack::ort_backend

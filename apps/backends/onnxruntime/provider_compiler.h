@@ -2,7 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "device_choice.h"
 #include "log_tail.h"
 #include "onnxpack/base/bytes.h"
 #include "provider.h"
@@ -22,15 +25,17 @@ struct CompilerJob {
   const CompilerInput& input;
   std::filesystem::path output;  // its folder also gets the blobs that are not embedded
   bool embed = false;
-  SessionSettings settings;  // level is not used: the Compile API optimises nothing
+  std::vector<std::string> kinds;  // the target's accelerator classes, best first
+  SessionSettings settings;        // level is not used: the Compile API optimises nothing
 };
 
-// Registers the plug-in with the environment (under the provider's name, which is the name that its
-// devices then bear), and compiles. Errors: unavailable (the library does not load, or offers no
-// device), unsupported when not one node was compiled, with the provider's own first complaint from
+// Registers the plug-in with the environment, chooses a device of it, compiles for that and says
+// which it was. Errors: unavailable (the library does not load, or offers no device that fits),
+// unsupported when not one node was compiled, with the provider's own first complaint from
 // `log`; else as Runtime::check. May end the process.
-Status compile_with_plugin(const Runtime& runtime, OrtEnv& environment, const Provider& provider,
-                           const std::filesystem::path& library, const CompilerJob& job,
-                           const LogTail& log);
+Result<DeviceFacts> compile_with_plugin(const Runtime& runtime, OrtEnv& environment,
+                                        const Provider& provider,
+                                        const std::filesystem::path& library,
+                                        const CompilerJob& job, const LogTail& log);
 
 }  // namespace onnxpack::ort_backend

@@ -11,6 +11,7 @@
 #include "onnxpack/io/safe_path.h"
 #include "onnxpack/json/cursor.h"
 #include "options.h"
+#include "plugin_devices.h"
 #include "plugin_library.h"
 #include "runtime.h"
 #include "session.h"
@@ -55,9 +56,57 @@ Result<SessionSettings> settings_of(const protocol::RunRequest& request) {
   return settings;
 }
 
-Result<Session> open_variant(const Runtime& runtime, const OrtEnv& environment,
-                             const SessionSettings& settings, const protocol::RunRequest& request,
-                             const fs::path& root) {
+Result<Metadata> provider_options_of(const protocol::RunVariant& variant) {
+  Metadata out;
+  const json::Value info(variant.executor_info);
+  ONNXPACK_TRY(const auto ort, json::Cursor(info, "executor_info").find("ort"));
+  if (!ort) return out;
+  ONNXPACK_TRY(const auto options, ort->find("provider_options"));
+  if (!options) return out;
+  ONNXPACK_TRY(const auto members, options->members());
+  for (const auto& [key, value] : members) {
+    ONNXPACK_TRY(out[key], value.string());
+  }
+  return out;
+}
+
+// A device that is here and whose provider does not refuse the blob. Errors: unavailable when there
+// is none, or no plug-in: then the variant is not run.
+Result<PluginChoice> choose_plugin(const Runtime& runtime, OrtEnv& environment,
+                                   const protocol::RunVariant& variant,
+                                   const std::string& library) {
+  ONNXPACK_TRY(const PluginLibrary plugin,
+               in(find_plugin(variant.ep, library), fmt::format("variant '{}'", variant.name)));
+  ONNXPACK_CHECK(
+      register_plugin(runtime, environment, variant.ep, plugin.path, Register::real_devices));
+  ONNXPACK_TRY(const PluginDevices devices, plugin_devices(runtime, environment, variant.ep));
+  std::vector<std::string> refusals;
+  for (std::size_t i = 0; i < devices.handles.size(); ++i) {
+    const DeviceFacts& facts = devices.facts[i];
+    if (facts.is_virtual()) continue;
+    ONNXPACK_TRY(const target::Verdict verdict,
+                 ask_device(runtime, devices.handles[i], variant.compatibility_string));
+    if (verdict == target::Verdict::unsupported) {
+      refusals.push_back(fmt::format("[{}]", facts.text()));
+      continue;
+    }
+    ONNXPACK_TRY(auto options, provider_options_of(variant));
+    return PluginChoice{&environment, devices.handles[i], std::move(options)};
+  }
+  return fail(
+      ErrorKind::unavailable,
+      refusals.empty()
+          ? fmt::format("variant '{}' is for {}, which finds no device of its own on this "
+                        "machine",
+                        variant.name, variant.ep)
+          : fmt::format("variant '{}' needs '{}'; {} does not support that on {}", variant.name,
+                        printable(variant.compatibility_string), variant.ep, join(refusals, " ")),
+      "run it on the device, or with `verify --record` there");
+}
+
+Result<Session> open_variant(const Runtime& runtime, OrtEnv& environment,
+                             const SessionSettings& settings, const Options& options,
+                             const protocol::RunRequest& request, const fs::path& root) {
   const protocol::RunVariant& variant = *request.variant;
   if (variant.ep == qnn_provider) {
     return fail(ErrorKind::unavailable,
@@ -65,11 +114,6 @@ Result<Session> open_variant(const Runtime& runtime, const OrtEnv& environment,
                             "vendor's x86-64 emulation of it is not used",
                             variant.name),
                 "run it on the device, or with `verify --record` there");
-  }
-  if (variant.ep != cpu_provider) {
-    return fail(ErrorKind::unavailable,
-                fmt::format("variant '{}' is for {}, this build of the backend runs {}",
-                            variant.name, variant.ep, cpu_provider));
   }
   if (variant.partitions.size() != 1 || variant.partitions.front().scope != "model" ||
       variant.partitions.front().blobs.empty()) {
@@ -79,13 +123,20 @@ Result<Session> open_variant(const Runtime& runtime, const OrtEnv& environment,
   }
   ONNXPACK_TRY(const fs::path path,
                io::join_beneath(root, variant.partitions.front().blobs.front().path));
+  if (variant.ep != cpu_provider) {
+    // Opened by its path: the provider looks for its blobs beside it.
+    SessionSettings on_device = settings;
+    ONNXPACK_TRY(on_device.plugin,
+                 choose_plugin(runtime, environment, variant, options.ep_library));
+    return in(Session::open(runtime, environment, on_device, path), path.string());
+  }
   ONNXPACK_TRY(const MappedFile graph, MappedFile::open(path));
   // The graph's weights are named from the package's root, above the graph's own folder, where ORT
   // would not look.
   return in(Session::open(runtime, environment, settings, graph.bytes(), root), path.string());
 }
 
-Result<Session> open_session(const Runtime& runtime, const OrtEnv& environment,
+Result<Session> open_session(const Runtime& runtime, OrtEnv& environment,
                              const protocol::RunRequest& request) {
   ONNXPACK_TRY(SessionSettings settings, settings_of(request));
   ONNXPACK_TRY(const Options options, parse_options(request.options));
@@ -94,7 +145,7 @@ Result<Session> open_session(const Runtime& runtime, const OrtEnv& environment,
   const fs::path root = fs::canonical(request.root.empty() ? "." : request.root, error);
   if (error)
     return fail(ErrorKind::not_found, fmt::format("{}: {}", request.root, error.message()));
-  if (request.variant) return open_variant(runtime, environment, settings, request, root);
+  if (request.variant) return open_variant(runtime, environment, settings, options, request, root);
   ONNXPACK_TRY(const fs::path model, io::join_beneath(root, request.model));
   return in(Session::open(runtime, environment, settings, model), request.model);
 }
@@ -210,7 +261,8 @@ Result<protocol::RunResponse> OrtBackend::run(const protocol::RunRequest& reques
     ONNXPACK_TRY(auto file, store_output(measured.outputs[i], i, request.output_dir));
     out.outputs.push_back(std::move(file));
   }
-  out.notes.push_back(fmt::format("provider: {}", cpu_provider));
+  out.notes.push_back(
+      fmt::format("provider: {}", request.variant ? request.variant->ep : cpu_provider));
   return out;
 }
 

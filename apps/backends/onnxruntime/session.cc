@@ -10,6 +10,7 @@
 #include "onnxpack/base/text.h"
 #include "ops_library.h"
 #include "ort_message.h"
+#include "plugin_devices.h"
 
 namespace onnxpack::ort_backend {
 namespace {
@@ -171,6 +172,10 @@ Result<Handle<OrtSessionOptions>> make_session_options(const Runtime& runtime,
   if (!settings.save_optimized_to.empty()) {
     ONNXPACK_CHECK(
         runtime.check(api.SetOptimizedModelFilePath(raw, settings.save_optimized_to.c_str())));
+  }
+  if (settings.plugin) {
+    const PluginChoice& plugin = *settings.plugin;
+    ONNXPACK_CHECK(append_device(runtime, *plugin.environment, raw, plugin.device, plugin.options));
   }
   return options;
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,20 @@ enum class OptimizationLevel { none, basic, extended, all };
 std::string_view to_string(OptimizationLevel level);
 Result<OptimizationLevel> parse_level(std::string_view text);
 
+// A device of a plug-in that is registered with `environment`, which outlives the session.
+struct PluginChoice {
+  OrtEnv* environment = nullptr;
+  const OrtEpDevice* device = nullptr;
+  std::map<std::string, std::string> options;
+};
+
 struct SessionSettings {
   OptimizationLevel level = OptimizationLevel::all;
   std::uint64_t threads = 0;  // intra-op; 0: ORT decides
   std::map<std::string, std::string> config;
   std::map<std::string, std::int64_t> free_dimensions;
   std::filesystem::path save_optimized_to;  // empty: do not
+  std::optional<PluginChoice> plugin = {};  // absent: ONNX Runtime's CPU alone
 };
 
 Result<Handle<OrtSessionOptions>> make_session_options(const Runtime& runtime,

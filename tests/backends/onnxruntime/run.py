@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The onnxruntime backend with plug-in execution providers, called by hand through its door.
 
-usage: run.py BACKEND_PROGRAM
+usage: run.py BACKEND_PROGRAM TEST_PLUG_IN ONNX_PACK_PROGRAM
 
 What wants Qualcomm's library (cmake/setup.sh --backend onnxruntime-qnn) is skipped without it, with the reason; all else runs.
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAM = ""
+PROGRAM = PLUG_IN = ONNX_PACK = ""
 SNAPDRAGON = {
     "name": "qualcomm-sm8650",
     "description": "",
@@ -196,6 +196,143 @@ class WithLibrary(Backend):
         self.assertIn("QNNExecutionProvider compiled no node of the graph", answer["reason"])
 
 
+EP = "TestExecutionProvider"
+
+
+def chip_target(**settings):
+    return {"name": "my-npu", "description": "", "facts": {"accelerator.class": ["npu"], "arch.name": ["amd64"]}, "sources": [],
+            "backend_options": {"onnxruntime": {"ep": EP, "ep_library": PLUG_IN, **settings}}}
+
+
+class OtherPlugIn(Backend):
+    """The plug-in of tests/support/plugin_ep, through the same door as any vendor's."""
+
+    CONTENT = model(["Add", "Relu"], FLOAT, [1, 4])
+
+    def test_context_and_blob_for_a_virtual_device(self):
+        answer = self.compile(self.CONTENT, chip_target(ep_device={"chip": "c3"}))
+        self.assertEqual(answer["status"], "ok", answer)
+        variant = answer["variants"][0]
+        self.assertEqual((variant["ep"], variant["device"], variant["precision"]), (EP, "npu", "fp32"))
+        self.assertEqual(variant["compatibility_string"], "test-ep/1;chip=c3")
+        self.assertEqual(variant["coverage"], {"covered_nodes": 2, "total_nodes": 2})
+        self.assertEqual(variant["tools"][EP], "1.2.3")
+        self.assertEqual(set(self.blobs()), {"ctx.onnx", "ctx_test_0.bin"})
+        self.assertIn(b"chip c3", self.blobs()["ctx_test_0.bin"])
+        self.assertFalse(any("initializer" in note for note in answer["notes"]), answer["notes"])
+        self.assertTrue(any("chip=c3" in note and PLUG_IN not in note for note in answer["notes"]), answer["notes"])
+
+    def test_embedded(self):
+        answer = self.compile(self.CONTENT, chip_target(ep_device={"chip": "c3"}), {"embed": "on"})
+        self.assertEqual(answer["status"], "ok", answer)
+        self.assertEqual(set(self.blobs()), {"ctx.onnx"})
+
+    def test_the_option_goes_before_the_target(self):
+        answer = self.compile(self.CONTENT, chip_target(ep_device={"chip": "c3"}), {"ep_device": {"chip": "b2"}})
+        self.assertEqual(answer["variants"][0]["compatibility_string"], "test-ep/1;chip=b2")
+
+    def test_a_real_device_goes_before_virtual_ones(self):
+        target = {**CPU, "backend_options": chip_target()["backend_options"]}
+        variant = self.compile(self.CONTENT, target)["variants"][0]
+        self.assertEqual((variant["device"], variant["compatibility_string"]), ("cpu", "test-ep/1;chip=a1"))
+
+    def test_no_device_fits(self):
+        for settings, expected in (({"ep_device": {"chip": "z9"}}, "expected a device with chip=z9"), ({}, "expected a device of class npu")):
+            answer = self.compile(self.CONTENT, chip_target(**settings))
+            self.assertEqual((answer["status"], answer["stage"]), ("error", "compile"), answer)
+            self.assertIn(expected, answer["reason"])
+            for chip in ("a1", "b2", "c3"):
+                self.assertIn(f"chip={chip}", answer["reason"])
+            self.assertIn("onnxruntime.ep_device", answer["hint"])
+
+    def test_partly_covered(self):
+        answer = self.compile(model(["Add", "Exp", "Relu"], FLOAT, [1, 4]), chip_target(ep_device={"chip": "b2"}))
+        self.assertEqual(answer["status"], "ok", answer)
+        self.assertEqual(set(self.blobs()), {"ctx.onnx", "ctx_test_0.bin", "ctx_test_1.bin"})
+        self.assertIn("2 of the prepared graph's 3 nodes in 2 contexts, left to the CPU: 1 Exp", answer["notes"])
+
+    def test_provider_options_arrive(self):
+        answer = self.compile(self.CONTENT, chip_target(ep_device={"chip": "b2"}, provider_options={"operators": "Relu"}))
+        self.assertIn("1 of the prepared graph's 2 nodes in 1 context, left to the CPU: 1 Add", answer["notes"])
+
+    def test_no_node_compiled(self):
+        answer = self.compile(model(["Exp"], FLOAT, [1, 4]), chip_target(ep_device={"chip": "b2"}))
+        self.assertEqual((answer["status"], answer["stage"]), ("error", "compile"))
+        self.assertIn(f"{EP} compiled no node of the graph", answer["reason"])
+
+    def test_the_library_is_named_in_full(self):
+        for path, expected in (("", "nothing is known of where"), ("lib.so", "not an absolute path"), ("/nonexistent/lib.so", "no such file")):
+            answer = self.compile(self.CONTENT, chip_target(ep_library=path))
+            self.assertEqual(answer["status"], "refused", answer)
+            self.assertIn(expected, answer["reason"])
+            self.assertIn("ONNXPACK_EP_LIBRARIES", answer["hint"])
+        answer = self.compile(self.CONTENT, chip_target(ep_library="", ep_device={"chip": "b2"}), ONNXPACK_EP_LIBRARIES=f"X=/x:{EP}={PLUG_IN}")
+        self.assertEqual(answer["status"], "ok", answer)
+
+    def test_an_accelerator_without_a_provider_is_refused(self):
+        answer = self.compile(self.CONTENT, {**chip_target(), "backend_options": {"onnxruntime": {}}})
+        self.assertIn("has no CPU and names no execution provider", answer["reason"])
+
+    def test_weights_that_only_a_body_reads(self):
+        answer = self.compile(branching(), chip_target(ep_device={"chip": "b2"}))
+        self.assertEqual(answer["status"], "ok", answer)
+        self.assertIn("left to the CPU: 1 If", " ".join(answer["notes"]))
+        self.assertIn("2 initializers that only bodies read", " ".join(answer["notes"]))
+
+
+def branching():
+    """y = Relu(If(c, x + w, x - w)): w and v are initializers of the outer graph that the bodies alone read."""
+    def body(name, op, weight):
+        node = field(1, field(1, "x") + field(1, weight) + field(2, name) + field(4, op))
+        return node + field(2, name) + field(12, value_info(name, FLOAT, [1, 4]))
+
+    def weight(name):
+        return field(5, field(1, 4) + field(2, FLOAT) + field(8, name) + field(9, struct.pack("<4f", 1, 2, 3, 4)))
+
+    def branch(name, content):
+        return field(5, field(1, name) + field(6, content) + field(20, 5))
+
+    choice = field(1, field(1, "c") + field(2, "t") + field(4, "If") + branch("then_branch", body("a", "Add", "w"))
+                   + branch("else_branch", body("b", "Sub", "v")))
+    relu = field(1, field(1, "t") + field(2, "y") + field(4, "Relu"))
+    graph = (choice + relu + field(2, "g") + weight("w") + weight("v") + field(11, value_info("x", FLOAT, [1, 4]))
+             + field(11, value_info("c", 9, [1])) + field(12, value_info("y", FLOAT, [1, 4])))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 17))
+
+
+class ThroughOnnxPack(Backend):
+    """A user's target file alone brings a model through the plug-in, and verify runs what this machine can run."""
+
+    def onnx_pack(self, *words, code=0, **environment):
+        where = () if words[0] == "inspect" else ("--backend-path", str(pathlib.Path(PROGRAM).parent))
+        done = subprocess.run([ONNX_PACK, *words, *where], cwd=self.temporary.name,
+                              capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "ONNX_PACK_CACHE": self.temporary.name + "/cache", "ONNXPACK_EP_LIBRARIES": "", **environment})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def build(self, chip):
+        folder = pathlib.Path(self.temporary.name)
+        (folder / "m.onnx").write_bytes(model(["Add", "Exp", "Relu"], FLOAT, [1, 4]))
+        target = {"name": "my-npu", "facts": chip_target()["facts"], "backend_options": chip_target(ep_device={"chip": chip})["backend_options"]}
+        (folder / "npu.json").write_text(json.dumps(target))
+        self.onnx_pack("build", "m.onnx", "-t", "npu.json", "--backend", "onnxruntime", "-o", "m.onnxpkg")
+
+    def test_a_chip_that_is_here(self):
+        self.build("a1")
+        variant = json.loads(self.onnx_pack("inspect", "m.onnxpkg", "--json"))["variants"][0]
+        self.assertEqual((variant["ep"], variant["compatibility_string"]), (EP, "test-ep/1;chip=a1"), variant)
+        libraries = {"ONNXPACK_EP_LIBRARIES": f"{EP}={PLUG_IN}"}
+        self.assertIn("PASSED", self.onnx_pack("verify", "m.onnxpkg", **libraries).upper().replace("PASS ", "PASSED "))
+        self.assertIn("optimal", self.onnx_pack("select", "m.onnxpkg", "--target", "host", "--dry-run", "--check-runtime", **libraries))
+        self.assertIn("nothing is known of where", self.onnx_pack("verify", "m.onnxpkg"))
+
+    def test_a_chip_that_is_not(self):
+        self.build("b2")
+        said = self.onnx_pack("verify", "m.onnxpkg", ONNXPACK_EP_LIBRARIES=f"{EP}={PLUG_IN}")
+        self.assertIn("needs 'test-ep/1;chip=b2'", said)
+
+
 if __name__ == "__main__":
-    PROGRAM = os.path.abspath(sys.argv[1])
+    PROGRAM, PLUG_IN, ONNX_PACK = (os.path.abspath(path) for path in sys.argv[1:4])
     unittest.main(argv=sys.argv[:1], verbosity=2)
