@@ -40,8 +40,9 @@ export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1
 cmake --preset release ${generator[@]+"${generator[@]}"} > build/quickstart-configure.log ||
   { cat build/quickstart-configure.log; exit 1; }
 programs=(onnx-pack)
+buildable=$(cmake --build build/release --target help)
 for backend in onnxruntime openvino; do
-  cmake --build build/release --target help | grep -q "onnx-pack-backend-$backend\b" && programs+=("onnx-pack-backend-$backend")
+  if grep -q "onnx-pack-backend-$backend\b" <<< "$buildable"; then programs+=("onnx-pack-backend-$backend"); fi
 done
 cmake --build build/release --parallel "$(nproc)" --target "${programs[@]}" > build/quickstart-build.log 2>&1 ||
   { tail -40 build/quickstart-build.log; exit 1; }
