@@ -1,6 +1,6 @@
 // The functions of the vector machine, for the width of the file that includes this. Loops are
-// plain where compilers make vectors of them; the transcendental functions of f32 are those of
-// vector.h, of f64 the C library's.
+// plain where compilers make vectors of them (ivdep is GCC's alone, clang calls it unknown); the
+// transcendental functions of f32 are those of vector.h, of f64 the C library's.
 #pragma once
 
 #include <cmath>
@@ -31,7 +31,9 @@ inline T* result_row(const VmCall& call, std::size_t row) {
 
 template <typename To, typename A, bool step_a, typename F>
 inline void unary_row(To* to, const A* a, std::size_t lanes) {
+#if !defined(__clang__)
 #pragma GCC ivdep
+#endif
   for (std::size_t i = 0; i < lanes; ++i) to[i] = static_cast<To>(F::apply(a[step_a ? i : 0]));
 }
 
@@ -48,7 +50,9 @@ void unary(const VmCall& call) {
 
 template <typename To, typename A, bool step_a, bool step_b, typename F>
 inline void binary_row(To* to, const A* a, const A* b, std::size_t lanes) {
+#if !defined(__clang__)
 #pragma GCC ivdep
+#endif
   for (std::size_t i = 0; i < lanes; ++i)
     to[i] = static_cast<To>(F::apply(a[step_a ? i : 0], b[step_b ? i : 0]));
 }
@@ -79,7 +83,9 @@ inline void select_row(T* to, const std::int32_t* a, std::size_t step_a, const T
     for (std::size_t i = 0; i < lanes; ++i) to[i] = yes ? b[step_b ? i : 0] : c[step_c ? i : 0];
     return;
   }
+#if !defined(__clang__)
 #pragma GCC ivdep
+#endif
   for (std::size_t i = 0; i < lanes; ++i) {
     const T yes = b[step_b ? i : 0];
     const T no = c[step_c ? i : 0];
