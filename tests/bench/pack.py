@@ -1,4 +1,4 @@
-"""Packing and slimming at the speed of copying: build --backend none on 2 GiB of external data, select, verify.
+"""Packing and slimming beside copying: build --backend none on 2 GiB of external data, select, verify.
 
 Method: in turns, files warm in the page cache, every side synced to the disk. The yardstick of `build` is `cp` and `sync` of the same files with
 `openssl dgst -sha256` of them side by side (the least a packer with digests must do). Peers: zip -0 and Python's zipfile, also synced.
