@@ -47,13 +47,20 @@ void sweep(const std::filesystem::path& parent, std::string_view prefix) {
 }  // namespace
 
 Result<ScratchDirectory> ScratchDirectory::create(std::string_view prefix) {
-  ONNXPACK_TRY(auto directory, TemporaryDirectory::create(real_file_system(), prefix));
-  int lock = take_lock(directory.path(), O_CREAT | O_EXCL);
-  if (lock < 0)
-    return fail(ErrorKind::io,
-                fmt::format("cannot lock the scratch folder {}", directory.path().string()));
-  sweep(directory.path().parent_path(), prefix);
-  return ScratchDirectory(std::move(directory), lock);
+  // Between making the lock and taking it a folder looks abandoned; whoever believed that removes
+  // it, and the next one is made.
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    ONNXPACK_TRY(auto directory, TemporaryDirectory::create(real_file_system(), prefix));
+    const int lock = take_lock(directory.path(), O_CREAT | O_EXCL);
+    if (lock >= 0) {
+      sweep(directory.path().parent_path(), prefix);
+      return ScratchDirectory(std::move(directory), lock);
+    }
+    if (attempt == attempts)
+      return fail(ErrorKind::io,
+                  fmt::format("cannot lock the scratch folder {}", directory.path().string()));
+  }
 }
 
 ScratchDirectory::ScratchDirectory(ScratchDirectory&& other) noexcept
