@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
-#include <fmt/format.h>
-
+#include "banded_file.h"
 #include "onnxpack/base/checked.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/extents/ternary.h"
@@ -28,7 +26,7 @@ void turn(std::span<const std::int8_t> trits, std::uint64_t rows, std::uint64_t 
   }
 }
 
-class TernaryFile final : public io::ReadableFile {
+class TernaryFile final : public BandedFile {
  public:
   TernaryFile(const io::ReadableFile& source, std::uint64_t offset, const io::ReadableFile* scales,
               const Ternary& ternary)
@@ -42,29 +40,10 @@ class TernaryFile final : public io::ReadableFile {
   std::uint64_t size() const override { return size_; }
   const io::fs::path& path() const override { return source_->path(); }
 
-  Status read_at(std::uint64_t offset, std::span<std::byte> out) const override {
-    if (!range_within(offset, out.size(), size())) {
-      return fail(ErrorKind::corrupt,
-                  fmt::format("{}: need {} bytes at offset {}, have {}", printable(path().string()),
-                              out.size(), offset, size() - std::min(size(), offset)));
-    }
-    std::lock_guard lock(mutex_);
-    while (!out.empty()) {
-      ONNXPACK_CHECK(load(offset / band_bytes_));
-      const std::uint64_t skip = offset % band_bytes_;
-      auto now = out.first(
-          static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), band_.size() - skip)));
-      std::memcpy(now.data(), band_.data() + skip, now.size());
-      offset += now.size();
-      out = out.subspan(now.size());
-    }
-    return {};
-  }
-
  private:
-  Status load(std::uint64_t number) const {
-    if (loaded_ && number_ == number) return {};
-    loaded_ = false;
+  std::uint64_t band_bytes() const override { return band_bytes_; }
+
+  Status make_band(std::uint64_t number) const override {
     const std::uint64_t first = number * band_rows_;
     const std::uint64_t rows = std::min(band_rows_, ternary_.rows - first);
     ONNXPACK_CHECK(in(load_trits(first, rows), printable(path().string())));
@@ -80,8 +59,6 @@ class TernaryFile final : public io::ReadableFile {
       if (!layout || !kernels::ternary::encode(*layout, trits_, bytes))
         return fail(ErrorKind::internal, "trits do not encode");
     }
-    number_ = number;
-    loaded_ = true;
     return {};
   }
 
@@ -140,14 +117,10 @@ class TernaryFile final : public io::ReadableFile {
   std::uint64_t size_ = 0;
   std::uint64_t band_rows_ = 0;
   std::uint64_t band_bytes_ = 0;
-  mutable std::mutex mutex_;
   mutable Bytes buffer_;
   mutable Bytes scales_;
   mutable std::vector<std::int8_t> trits_;
   mutable std::vector<std::int8_t> turned_;
-  mutable Bytes band_;
-  mutable std::uint64_t number_ = 0;
-  mutable bool loaded_ = false;
 };
 
 }  // namespace

@@ -1,11 +1,7 @@
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
-#include <fmt/format.h>
-
-#include "onnxpack/base/checked.h"
-#include "onnxpack/base/text.h"
+#include "banded_file.h"
 #include "onnxpack/extents/content.h"
 
 namespace onnxpack::extents {
@@ -30,7 +26,7 @@ void scatter(const std::byte* source, std::uint64_t rows, std::uint64_t columns,
   }
 }
 
-class Transposed final : public io::ReadableFile {
+class Transposed final : public BandedFile {
  public:
   Transposed(const io::ReadableFile& file, std::uint64_t offset, const Matrix& matrix)
       : file_(&file), offset_(offset), matrix_(matrix) {
@@ -41,31 +37,13 @@ class Transposed final : public io::ReadableFile {
   std::uint64_t size() const override { return matrix_.size(); }
   const io::fs::path& path() const override { return file_->path(); }
 
-  Status read_at(std::uint64_t offset, std::span<std::byte> out) const override {
-    if (!range_within(offset, out.size(), size())) {
-      return fail(ErrorKind::corrupt,
-                  fmt::format("{}: need {} bytes at offset {}, have {}", printable(path().string()),
-                              out.size(), offset, size() - std::min(size(), offset)));
-    }
-    std::lock_guard lock(mutex_);
-    std::uint64_t band_size = band_columns_ * matrix_.rows * matrix_.element;
-    while (!out.empty()) {
-      ONNXPACK_CHECK(load(offset / band_size));
-      std::uint64_t skip = offset % band_size;
-      auto now = out.first(
-          static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), band_.size() - skip)));
-      std::memcpy(now.data(), band_.data() + skip, now.size());
-      offset += now.size();
-      out = out.subspan(now.size());
-    }
-    return {};
+ private:
+  std::uint64_t band_bytes() const override {
+    return band_columns_ * matrix_.rows * matrix_.element;
   }
 
- private:
   // Columns [number * band_columns_, ...) of the source as rows of the result.
-  Status load(std::uint64_t number) const {
-    if (loaded_ && number_ == number) return {};
-    loaded_ = false;
+  Status make_band(std::uint64_t number) const override {
     std::uint64_t first = number * band_columns_;
     std::uint64_t columns = std::min(band_columns_, matrix_.columns - first);
     std::uint64_t row = columns * matrix_.element;
@@ -81,8 +59,6 @@ class Transposed final : public io::ReadableFile {
       ONNXPACK_CHECK(file_->read_at(from, piece));
       scatter(piece.data(), rows, columns, i);
     }
-    number_ = number;
-    loaded_ = true;
     return {};
   }
 
@@ -105,10 +81,6 @@ class Transposed final : public io::ReadableFile {
   std::uint64_t offset_;
   Matrix matrix_;
   std::uint64_t band_columns_;
-  mutable std::mutex mutex_;
-  mutable Bytes band_;
-  mutable std::uint64_t number_ = 0;
-  mutable bool loaded_ = false;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "onnxpack/model/constants.h"
+#include "ternary_stored.h"
 
 namespace onnxpack::transform {
 namespace {
@@ -127,17 +128,6 @@ std::optional<QuantisedWeight> of_nbits(const onnx::NodeProto& node,
   return out;
 }
 
-Result<Raw> read(const model::ModelFile& model, const model::Constant& constant) {
-  Raw out;
-  out.reserve(constant.size);
-  ONNXPACK_CHECK(model::read_constant(model, constant, [&](ByteView piece) -> Status {
-    const auto* begin = reinterpret_cast<const std::uint8_t*>(piece.data());
-    out.insert(out.end(), begin, begin + piece.size());
-    return {};
-  }));
-  return out;
-}
-
 // Whole numbers packed lowest bits first.
 class Integers {
  public:
@@ -252,13 +242,13 @@ Result<std::variant<Raw, std::string>> dequantise(const model::ModelFile& model,
   using Answer = std::variant<Raw, std::string>;
   const IntegerType type =
       weight.nbits != 0 ? IntegerType{weight.nbits, false} : *integer_type(weight.codes->type);
-  ONNXPACK_TRY(Raw code_bytes, read(model, *weight.codes));
+  ONNXPACK_TRY(Raw code_bytes, read_weight(model, *weight.codes));
   const Integers codes(std::move(code_bytes), type);
-  ONNXPACK_TRY(Raw scale_bytes, read(model, *weight.scales));
+  ONNXPACK_TRY(Raw scale_bytes, read_weight(model, *weight.scales));
   const Multiplier multiplier(weight.type, std::move(scale_bytes));
   std::optional<Integers> zeros;
   if (weight.zeros != nullptr) {
-    ONNXPACK_TRY(Raw zero_bytes, read(model, *weight.zeros));
+    ONNXPACK_TRY(Raw zero_bytes, read_weight(model, *weight.zeros));
     zeros.emplace(std::move(zero_bytes), type);
   }
   // Without zero points MatMulNBits takes the middle, DequantizeLinear 0.
