@@ -257,9 +257,9 @@ Result<BuildReport> build(const Environment& environment, const BuildRequest& re
   report.original_size = original_size(components);
 
   std::vector<JobResult> results;
-  // Packing alone compiles nothing, derives nothing, and so writes nowhere but to its output.
+  // Packing alone compiles nothing and derives nothing, and so writes nowhere but to its output.
   std::optional<io::ScratchDirectory> scratch;
-  if (!packs_only(request)) {
+  if (!packs_only(request) || !request.sources.empty()) {
     ONNXPACK_TRY(scratch, io::ScratchDirectory::create("onnx-pack-build-"));
   }
   ONNXPACK_TRY(auto sources, Sources::prepare(environment, request, components,
