@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -11,117 +12,146 @@
 #include <utility>
 
 #include "onnxpack/crypto/crc32.h"
+#include "running_sha256.h"
 
 namespace onnxpack::crypto {
 
-// Chunks travel: free list -> filled by the caller -> both hash queues -> free list. A chunk is
-// free again when the caller and both hash threads let go of it. The queues cannot grow beyond the
-// number of chunks.
+// Pieces travel: free list -> filled by the caller -> the queues of all workers -> free list. A
+// piece is free again when the caller and all workers let go of it. The queues cannot grow beyond
+// the number of pieces.
 class ContentHasher::Pipeline {
  public:
-  Pipeline() = default;
-  ~Pipeline() {
-    {
-      std::scoped_lock lock(mutex_);
-      stopping_ = true;
+  explicit Pipeline(HashWith with)
+      : one_pass_(with == HashWith::best && RunningSha256::supported()),
+        workers_(one_pass_ ? 1 : 2) {
+    if (one_pass_) {
+      workers_[0].hash = [this](const Piece& piece) {
+        running_.add(piece.view());
+        if (piece.ends_chunk) chunks_.push_back(running_.cut());
+      };
+    } else {
+      workers_[0].hash = [this](const Piece& piece) { whole_.update(piece.view()); };
+      workers_[1].hash = [this](const Piece& piece) {
+        chunk_.update(piece.view());
+        if (piece.ends_chunk) chunks_.push_back(chunk_.finish());
+      };
     }
-    work_.notify_all();
-    for (auto& thread : threads_) thread.join();
   }
+  ~Pipeline() { stop_threads(); }
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
   std::span<std::byte> buffer() {
-    if (current_ != nullptr && filled_ == chunk_size)
-      submit();  // the first chunk, kept back by commit()
+    if (current_ != nullptr && current_->size == piece_size) submit();  // kept back by commit()
     release_held();
     if (current_ == nullptr) current_ = take_free();
-    return std::span(current_->data.get(), chunk_size).subspan(filled_);
+    return std::span(current_->data.get(), piece_size).subspan(current_->size);
   }
 
   void commit(std::size_t size) {
-    filled_ += size;
+    if (size == 0) return;
+    // Here and not by a worker: it is cheap, and the bytes are in this core's cache.
+    crc_ = crypto::crc32({current_->data.get() + current_->size, size}, crc_);
+    current_->size += size;
     total_ += size;
-    // Content of one chunk is common and needs no threads, and whether a second one follows is not
+    // Content of one piece is common and needs no threads, and whether a second one follows is not
     // known yet.
-    if (filled_ == chunk_size && total_ > chunk_size) submit();
+    if (current_->size == piece_size && total_ > piece_size) submit();
   }
 
   ContentHashes finish() {
-    ContentHashes out;
-    if (total_ <= chunk_size) {
-      out = hash_inline();
-    } else {
-      if (current_ != nullptr && filled_ > 0) submit();
-      out = collect();
+    release_held();
+    if (current_ != nullptr && current_->size > 0) {
+      if (total_ <= piece_size) {
+        hash_here(*current_);
+      } else {
+        submit();
+      }
     }
+    wait_for_workers();
+    ContentHashes out;
     out.size = total_;
+    out.crc32 = crc_;
+    if (!at_chunk_end()) chunks_.push_back(one_pass_ ? running_.cut() : chunk_.finish());
+    out.sha256 = one_pass_ ? running_.finish() : whole_.finish();
+    out.chunks = std::exchange(chunks_, {});
     reset();
     return out;
   }
 
   void reset() {
     release_held();
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return pending_ == 0; });
+    wait_for_workers();
+    running_ = RunningSha256();
     whole_ = Sha256();
-    crc_ = 0;
+    chunk_ = Sha256();
     chunks_.clear();
+    crc_ = 0;
     total_ = 0;
-    filled_ = 0;
+    if (current_ != nullptr) current_->size = 0;
   }
 
  private:
-  struct Chunk {
-    std::unique_ptr<std::byte[]> data = std::make_unique_for_overwrite<std::byte[]>(chunk_size);
+  struct Piece {
+    std::unique_ptr<std::byte[]> data = std::make_unique_for_overwrite<std::byte[]>(piece_size);
     std::size_t size = 0;
-    std::size_t index = 0;
-    int users = 0;
+    bool ends_chunk = false;
+    std::size_t users = 0;
     ByteView view() const { return {data.get(), size}; }
   };
 
-  Chunk* take_free() {
+  struct Worker {
+    std::function<void(const Piece&)> hash;
+    std::deque<Piece*> queue;
+  };
+
+  bool at_chunk_end() const { return total_ % chunk_size == 0; }
+
+  Piece* take_free() {
+    Piece* piece = nullptr;
     std::unique_lock lock(mutex_);
-    if (free_.empty() && chunks_made_.size() < buffers) {
-      chunks_made_.push_back(std::make_unique<Chunk>());
-      return chunks_made_.back().get();
+    if (free_.empty() && made_.size() < buffers) {
+      piece = made_.emplace_back(std::make_unique<Piece>()).get();
+    } else {
+      done_.wait(lock, [&] { return !free_.empty(); });
+      piece = free_.back();
+      free_.pop_back();
     }
-    done_.wait(lock, [&] { return !free_.empty(); });
-    Chunk* chunk = free_.back();
-    free_.pop_back();
-    return chunk;
+    piece->size = 0;
+    return piece;
   }
 
+  // The piece that was filled last; total_ is its end in the content.
   void submit() {
-    Chunk* chunk = std::exchange(current_, nullptr);
     release_held();
-    chunk->size = std::exchange(filled_, 0);
+    Piece* piece = std::exchange(current_, nullptr);
+    piece->ends_chunk = at_chunk_end();
     start_threads();
-    {
-      std::scoped_lock lock(mutex_);
-      chunk->index = chunks_.size();
-      chunks_.emplace_back();
-      chunk->users = 3;
-      pending_ += 2;
-      whole_queue_.push_back(chunk);
-      chunk_queue_.push_back(chunk);
-    }
-    held_ = chunk;
     if (threads_.empty()) {
-      hash_whole(take(whole_queue_));
-      hash_chunk(take(chunk_queue_));
+      hash_here(*piece);
+      piece->users = 1;
     } else {
+      {
+        std::scoped_lock lock(mutex_);
+        piece->users = 1 + workers_.size();
+        pending_ += workers_.size();
+        for (Worker& worker : workers_) worker.queue.push_back(piece);
+      }
       work_.notify_all();
     }
+    held_ = piece;
+  }
+
+  // Requires: the workers have nothing to do.
+  void hash_here(Piece& piece) {
+    piece.ends_chunk = at_chunk_end();
+    for (Worker& worker : workers_) worker.hash(piece);
   }
 
   void start_threads() {
     if (!threads_.empty() || threads_refused_) return;
     try {
-      threads_.emplace_back(
-          [this] { run(whole_queue_, [this](Chunk* chunk) { hash_whole(chunk); }); });
-      threads_.emplace_back(
-          [this] { run(chunk_queue_, [this](Chunk* chunk) { hash_chunk(chunk); }); });
+      for (Worker& worker : workers_) threads_.emplace_back([this, &worker] { run(worker); });
     } catch (const std::system_error&) {
       // At the limit of threads: slower is better than not at all. One thread alone would leave the
       // other queue unserved.
@@ -141,116 +171,69 @@ class ContentHasher::Pipeline {
     stopping_ = false;
   }
 
-  Chunk* take(std::deque<Chunk*>& queue) {
-    std::scoped_lock lock(mutex_);
-    Chunk* chunk = queue.front();
-    queue.pop_front();
-    return chunk;
-  }
-
-  template <typename Hash>
-  void run(std::deque<Chunk*>& queue, Hash&& hash) {
+  void run(Worker& worker) {
     while (true) {
-      Chunk* chunk = nullptr;
+      Piece* piece = nullptr;
       {
         std::unique_lock lock(mutex_);
-        work_.wait(lock, [&] { return stopping_ || !queue.empty(); });
+        work_.wait(lock, [&] { return stopping_ || !worker.queue.empty(); });
         if (stopping_) return;
-        chunk = queue.front();
-        queue.pop_front();
+        piece = worker.queue.front();
+        worker.queue.pop_front();
       }
-      hash(chunk);
+      worker.hash(*piece);
+      {
+        std::scoped_lock lock(mutex_);
+        --pending_;
+        drop(piece);
+      }
+      done_.notify_all();
     }
   }
 
-  void hash_whole(Chunk* chunk) {
-    // In pieces that stay in the cache between the two functions.
-    constexpr std::size_t piece = std::size_t{64} << 10;
-    for (ByteView rest = chunk->view(); !rest.empty();) {
-      ByteView now = rest.first(std::min(piece, rest.size()));
-      whole_.update(now);
-      crc_ = crypto::crc32(now, crc_);
-      rest = rest.subspan(now.size());
-    }
-    release(chunk);
+  void wait_for_workers() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return pending_ == 0; });
   }
 
-  void hash_chunk(Chunk* chunk) {
-    Digest digest = sha256(chunk->view());
-    {
-      std::scoped_lock lock(mutex_);
-      chunks_[chunk->index] = digest;
-    }
-    release(chunk);
-  }
-
-  // By a hash thread, done with the chunk.
-  void release(Chunk* chunk) {
-    {
-      std::scoped_lock lock(mutex_);
-      --pending_;
-      drop(chunk);
-    }
-    done_.notify_all();
-  }
-
-  // By the caller's thread, which may have read the committed chunk until now.
+  // By the caller's thread, which may have read the committed piece until now.
   void release_held() {
     if (held_ == nullptr) return;
     std::scoped_lock lock(mutex_);
     drop(std::exchange(held_, nullptr));
   }
 
-  void drop(Chunk* chunk) {
-    if (--chunk->users == 0) free_.push_back(chunk);
+  void drop(Piece* piece) {
+    if (--piece->users == 0) free_.push_back(piece);
   }
 
-  ContentHashes hash_inline() {
-    ContentHashes out;
-    ByteView content;
-    if (current_ != nullptr) content = {current_->data.get(), filled_};
-    out.sha256 = sha256(content);
-    out.crc32 = crypto::crc32(content);
-    if (!content.empty()) out.chunks.push_back(out.sha256);
-    return out;
-  }
-
-  ContentHashes collect() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return pending_ == 0; });
-    ContentHashes out;
-    out.crc32 = crc_;
-    out.sha256 = whole_.finish();
-    out.chunks = std::move(chunks_);
-    return out;
-  }
-
+  const bool one_pass_;
+  std::vector<Worker> workers_;  // the queues are guarded by mutex_
   std::vector<std::thread> threads_;
   bool threads_refused_ = false;
 
   // The caller's thread only.
-  Chunk* current_ = nullptr;  // being filled
-  std::size_t filled_ = 0;
-  Chunk* held_ = nullptr;  // submitted, still readable by the caller
+  Piece* current_ = nullptr;  // being filled
+  Piece* held_ = nullptr;     // submitted, still readable by the caller
   std::uint64_t total_ = 0;
-
-  // The whole-content thread between submissions, the caller's when nothing is pending.
-  Sha256 whole_;
   std::uint32_t crc_ = 0;
+
+  // A worker's thread while something is pending, the caller's otherwise.
+  RunningSha256 running_;
+  Sha256 whole_;
+  Sha256 chunk_;
+  std::vector<Digest> chunks_;
 
   std::mutex mutex_;  // guards all below
   std::condition_variable work_;
   std::condition_variable done_;
-  std::vector<std::unique_ptr<Chunk>> chunks_made_;
-  std::vector<Chunk*> free_;
-  std::deque<Chunk*> whole_queue_;
-  std::deque<Chunk*> chunk_queue_;
-  std::vector<Digest> chunks_;
-  int pending_ = 0;  // chunk uses by hash threads that are not finished
+  std::vector<std::unique_ptr<Piece>> made_;
+  std::vector<Piece*> free_;
+  std::size_t pending_ = 0;  // uses of pieces by workers that are not finished
   bool stopping_ = false;
 };
 
-ContentHasher::ContentHasher() : pipeline_(std::make_unique<Pipeline>()) {}
+ContentHasher::ContentHasher(HashWith with) : pipeline_(std::make_unique<Pipeline>(with)) {}
 ContentHasher::~ContentHasher() = default;
 
 std::span<std::byte> ContentHasher::buffer() {

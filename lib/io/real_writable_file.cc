@@ -71,10 +71,16 @@ void remove_abandoned_siblings(int folder, const std::string& name) {
   }
 }
 
+// A call's size decides the size of the page cache's folios, and large ones are slow to get in a
+// virtual machine whose host takes free memory back: 2 GiB in calls of 4 MiB took 2.2 s to 4.6 s
+// where calls of 64 KiB took 0.75 s (Linux 6.18, ext4).
+constexpr std::size_t largest_write = std::size_t{64} << 10;
+
 Status write_all(int fd, const fs::path& path, std::uint64_t offset, ByteView bytes) {
   while (!bytes.empty()) {
+    const std::size_t now = std::min(bytes.size(), largest_write);
     ssize_t done = retry_interrupted(
-        [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+        [&] { return ::pwrite(fd, bytes.data(), now, static_cast<off_t>(offset)); });
     if (done < 0) return os_failure(errno, "write", path);
     offset += static_cast<std::uint64_t>(done);
     bytes = bytes.subspan(static_cast<std::size_t>(done));
@@ -100,6 +106,7 @@ class RealWritableFile final : public WritableFile {
   Status write(ByteView bytes) override {
     ONNXPACK_CHECK(write_all(fd_.get(), path_, position_, bytes));
     position_ += bytes.size();
+    start_write_back();
     return {};
   }
   Status write_at(std::uint64_t offset, ByteView bytes) override {
@@ -130,8 +137,7 @@ class RealWritableFile final : public WritableFile {
       while (left > 0) {
         auto in_offset = static_cast<off64_t>(offset);
         auto out_offset = static_cast<off64_t>(position_);
-        // One GiB a call: the kernel caps it near 2 GiB, and an interrupted call then loses little.
-        auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left, std::uint64_t{1} << 30));
+        auto now = static_cast<std::size_t>(std::min(left, write_back_grain));
         ssize_t done = ::copy_file_range(*from, &in_offset, fd_.get(), &out_offset, now, 0);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
@@ -142,6 +148,7 @@ class RealWritableFile final : public WritableFile {
         offset += static_cast<std::uint64_t>(done);
         position_ += static_cast<std::uint64_t>(done);
         left -= static_cast<std::uint64_t>(done);
+        start_write_back();
       }
     }
     return for_each_piece(source, offset, left, [&](ByteView piece) { return write(piece); });
@@ -193,12 +200,25 @@ class RealWritableFile final : public WritableFile {
   }
 
  private:
+  // The disk works while the rest is made, instead of all at once in publish(); and a file larger
+  // than the kernel's limit of dirty pages is not held up by it. 2 GiB on a fast disk: 0.6 s with
+  // the final sync where it was 1.1 s to 5 s. Advice: what the disk refuses, fsync() reports.
+  void start_write_back() {
+    if (position_ - writing_back_ < write_back_grain) return;
+    ::sync_file_range(fd_.get(), static_cast<off64_t>(writing_back_),
+                      static_cast<off64_t>(position_ - writing_back_), SYNC_FILE_RANGE_WRITE);
+    writing_back_ = position_;
+  }
+
+  static constexpr std::uint64_t write_back_grain = std::uint64_t{32} << 20;
+
   Descriptor fd_;
   Descriptor folder_;
   std::string name_;
   fs::path path_;
   std::string temporary_;
   std::uint64_t position_ = 0;
+  std::uint64_t writing_back_ = 0;  // everything before it is on its way to the disk
 };
 
 // A sibling under its own name and lock, for file systems without O_TMPFILE.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "facts.h"
@@ -138,7 +139,11 @@ Result<std::vector<ContentHash>> hash_constants(const ModelFile& model, unsigned
   {
     std::vector<std::jthread> others;
     const auto wanted = std::min<std::size_t>(threads, constants.size());
-    for (std::size_t i = 1; i < wanted; ++i) others.emplace_back(work);
+    try {
+      for (std::size_t i = 1; i < wanted; ++i) others.emplace_back(work);
+    } catch (const std::system_error&) {
+      // At the limit of threads: those that are there do it.
+    }
     work();
   }
   for (auto& error : errors) {

@@ -1,36 +1,45 @@
 #include "folder_output.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "onnxpack/base/text.h"
-#include "onnxpack/crypto/digest.h"
+#include "onnxpack/crypto/content_hasher.h"
 
 namespace onnxpack::package {
 namespace {
 
 enum class Durable { no, yes };
 
+// Reads, writes and hashes at once. Returns the SHA-256.
+Result<std::string> copy_hashed(io::WritableFile& file, const io::ReadableFile& source,
+                                const CancelFlag* cancel,
+                                const std::function<void(std::uint64_t)>& progress) {
+  crypto::ContentHasher hasher;
+  for (std::uint64_t done = 0; done < source.size();) {
+    if (cancel != nullptr) ONNXPACK_CHECK(cancel->check());
+    const auto room = hasher.buffer();
+    const auto now = room.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), source.size() - done)));
+    ONNXPACK_CHECK(source.read_at(done, now));
+    hasher.commit(now.size());
+    ONNXPACK_CHECK(file.write(now));
+    done += now.size();
+    if (progress) progress(done);
+  }
+  return hasher.finish().sha256.hex();
+}
+
 Status write_file(std::unique_ptr<io::WritableFile> file, const io::ReadableFile& source,
                   std::string_view sha256, io::Overwrite overwrite, Durable durable,
                   const CancelFlag* cancel, const std::function<void(std::uint64_t)>& progress) {
-  crypto::Sha256 hasher;
-  std::uint64_t done = 0;
-  ONNXPACK_CHECK(io::for_each_piece(source, 0, source.size(), [&](ByteView piece) -> Status {
-    if (cancel != nullptr) ONNXPACK_CHECK(cancel->check());
-    if (!sha256.empty()) hasher.update(piece);
-    ONNXPACK_CHECK(file->write(piece));
-    done += piece.size();
-    if (progress) progress(done);
-    return {};
-  }));
-  if (!sha256.empty()) {
-    std::string found = hasher.finish().hex();
-    if (found != sha256) {
-      return fail(ErrorKind::untrusted,
-                  fmt::format("{}: SHA-256 is {}, the manifest says {}",
-                              printable(source.path().string()), found, sha256),
-                  "the package is damaged; fetch it again");
-    }
+  ONNXPACK_TRY(std::string found, copy_hashed(*file, source, cancel, progress));
+  if (!sha256.empty() && found != sha256) {
+    return fail(ErrorKind::untrusted,
+                fmt::format("{}: SHA-256 is {}, the manifest says {}",
+                            printable(source.path().string()), found, sha256),
+                "the package is damaged; fetch it again");
   }
   return durable == Durable::yes ? file->publish(overwrite) : file->publish_unsynced(overwrite);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -41,11 +42,16 @@ struct Digests {
   model::Scope scope;
 };
 
-// Two passes that have nothing in common, on two threads: SHA-256 of the file, and the scope digest
-// over all weights.
+// More would wait for memory, or for the disk.
+unsigned scope_threads() {
+  return std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+}
+
+// Two passes that have nothing in common, side by side: SHA-256 of the file, one chain, and the scope
+// digest over all weights, tensor by tensor.
 Result<Digests> digest_model(const Environment& environment, const model::ModelFile& model) {
   auto scope = std::async(std::launch::async, [&] {
-    return model::whole_graph_scope(model, {.threads = 1, .cancel = environment.cancel});
+    return model::whole_graph_scope(model, {.threads = scope_threads(), .cancel = environment.cancel});
   });
   auto original = crypto::sha256_file(model.file(), environment.cancel);
   auto scoped = scope.get();

@@ -242,7 +242,7 @@ TEST_CASE("progress counts up to the size, and an interrupt is heard") {
   REQUIRE(scene.writer.add("m", source, 0, source.size(), options));
   CHECK(std::ranges::is_sorted(seen));
   CHECK(seen.back() == source.size());
-  CHECK(seen.size() == 4);
+  CHECK(seen.size() >= 4);  // at least every chunk
   options.progress = [&](std::uint64_t) { cancel.set(); };
   auto stopped = scene.writer.add("n", source, 0, source.size(), options);
   REQUIRE(!stopped);

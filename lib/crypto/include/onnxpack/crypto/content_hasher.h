@@ -31,25 +31,31 @@ struct ContentHashes {
   friend bool operator==(const ContentHashes&, const ContentHashes&) = default;
 };
 
-// Fed consecutive pieces, hashes them as a pipeline: one thread makes the whole SHA-256 and the
-// CRC-32, another the chunk digests, and the caller's thread is free to read and write. The two
-// SHA-256 passes have no common work, so two cores are used, not one twice.
+enum class HashWith {
+  best,    // both SHA-256 in one pass where the processor has the instructions, else as openssl
+  openssl  // OpenSSL alone: two passes
+};
+
+// Fed consecutive pieces, hashes them as a pipeline: the caller's thread reads, writes and makes the
+// CRC-32; a thread of its own makes the whole SHA-256 and the chunks' together, for the cost of one;
+// without SHA instructions (or by OpenSSL alone) two threads make one each.
 //
-// Content of up to chunk_size bytes is hashed on the caller's thread and starts none. Memory: at
-// most `buffers` chunks, allocated as needed. The object serves one content after another (finish()
-// starts anew) and keeps its threads and buffers in between. To be used by one thread at a time.
-// Throws only as Sha256 does, or when a thread cannot be started.
+// Content of one piece is hashed on the caller's thread and starts none. Memory: at most `buffers`
+// pieces, allocated as needed; so few that what the caller read or wrote last is still in the cache
+// when it is hashed. The object serves one content after another (finish() starts anew) and keeps
+// its threads and buffers in between. To be used by one thread at a time. Throws only as Sha256 does.
 class ContentHasher {
  public:
-  static constexpr std::size_t buffers = 8;
+  static constexpr std::size_t piece_size = std::size_t{256} << 10;
+  static constexpr std::size_t buffers = 32;
 
-  ContentHasher();
+  explicit ContentHasher(HashWith with = HashWith::best);
   ContentHasher(const ContentHasher&) = delete;
   ContentHasher& operator=(const ContentHasher&) = delete;
   // Drops what is in flight.
   ~ContentHasher();
 
-  // Room for the next bytes, up to the end of the current chunk; never empty. Waits while all
+  // Room for the next bytes, up to the end of the current piece; never empty. Waits while all
   // buffers are being hashed.
   std::span<std::byte> buffer();
   // The first `size` bytes of the last buffer() are content. They may still be read (to write them
@@ -63,11 +69,12 @@ class ContentHasher {
   void reset();
 
  private:
+  static_assert(chunk_size % piece_size == 0);
   class Pipeline;
   std::unique_ptr<Pipeline> pipeline_;
 };
 
-// A range of a file. `progress` gets the bytes done so far, on the calling thread, each chunk.
+// A range of a file. `progress` gets the bytes done so far, on the calling thread, each piece.
 // Errors: as ReadableFile::read_at, cancelled.
 Result<ContentHashes> hash_content(const io::ReadableFile& file, std::uint64_t offset,
                                    std::uint64_t size, const CancelFlag* cancel = nullptr,

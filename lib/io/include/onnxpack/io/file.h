@@ -125,10 +125,11 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
-// Reads a range of a file in pieces of at most `piece` bytes and hands each to `use(ByteView) -> Status`. Memory: one piece.
+// Reads a range of a file in pieces of at most `piece` bytes and hands each to `use(ByteView) -> Status`. Memory: one piece,
+// which fits in a core's cache by default.
 template <typename Use>
 Status for_each_piece(const ReadableFile& file, std::uint64_t offset, std::uint64_t size, Use&& use,
-                      std::size_t piece = std::size_t{1} << 20) {
+                      std::size_t piece = std::size_t{256} << 10) {
   Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size, piece)));
   while (size > 0) {
     auto now = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size())));
