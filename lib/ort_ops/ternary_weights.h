@@ -32,13 +32,14 @@ Result<TernaryWeights> read_ternary_weights(const KernelInfo& info, std::size_t 
 // overrides it: "stored" or "u2r". Errors: an unknown name there.
 Status make_ready(TernaryWeights& weights, kernels::CpuFeatures features, std::size_t threads);
 
-// The kernels of this process: the best that process_features() allows and that pass their
-// self-test, which runs once with SIGILL caught. Never fails: the plain kernels are the last
-// resort.
+// The best kernels that `allowed` allows and that pass their self-test, which runs with SIGILL
+// caught. Never fails: the plain kernels are the last resort. One call at a time.
 struct TernaryKernels {
   kernels::ternary::KernelSet set;
   kernels::CpuFeatures features;
 };
+TernaryKernels tried_ternary_kernels(kernels::CpuFeatures allowed);
+// Those of this process, from what process_features() allows; tried once.
 const TernaryKernels& ternary_kernels();
 
 }  // namespace onnxpack::ort_ops

@@ -7,6 +7,11 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace onnxpack::kernels {
 namespace {
@@ -25,16 +30,20 @@ struct Row {
 constexpr std::uint32_t avx2 = bit(Isa::avx2);
 constexpr std::uint32_t avx512 = avx2 | bit(Isa::avx512);
 constexpr std::uint32_t vnni = avx512 | bit(Isa::avx512_vnni);
+constexpr std::uint32_t vbmi = vnni | bit(Isa::avx512_vbmi);
+constexpr std::uint32_t bf16 = avx512 | bit(Isa::avx512_bf16);
 constexpr std::uint32_t neon_dot = bit(Isa::neon) | bit(Isa::neon_dot);
 
-constexpr std::array<Row, 10> table = {{
+constexpr std::array<Row, 12> table = {{
     {Isa::reference, "reference", 0},
     {Isa::avx2, "avx2", avx2},
     {Isa::avx_vnni, "avx_vnni", avx2 | bit(Isa::avx_vnni)},
     {Isa::avx512, "avx512", avx512},
     {Isa::avx512_vnni, "avx512_vnni", vnni},
-    {Isa::avx512_vbmi, "avx512_vbmi", vnni | bit(Isa::avx512_vbmi)},
-    {Isa::avx512_bf16, "avx512_bf16", avx512 | bit(Isa::avx512_bf16)},
+    {Isa::avx512_vbmi, "avx512_vbmi", vbmi},
+    {Isa::avx512_bf16, "avx512_bf16", bf16},
+    {Isa::amx_int8, "amx_int8", vbmi | bit(Isa::amx_int8)},
+    {Isa::amx_bf16, "amx_bf16", bf16 | bit(Isa::amx_bf16)},
     {Isa::neon, "neon", bit(Isa::neon)},
     {Isa::neon_dot, "neon_dot", neon_dot},
     {Isa::neon_i8mm, "neon_i8mm", neon_dot | bit(Isa::neon_i8mm)},
@@ -52,6 +61,31 @@ std::string known_names() {
   }
   return out;
 }
+
+#if defined(__x86_64__) && defined(__linux__)
+// Compilers' run-times differ in whether they know AMX, so the CPU is asked itself. Only then the
+// system: the state of tiles is saved for a process that has asked for it, see arch_prctl(2).
+std::uint32_t detected_tiles() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned osxsave = 1U << 27U;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & osxsave) == 0) return 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return 0;
+  constexpr unsigned amx_bf16 = 1U << 22U;
+  constexpr unsigned amx_tile = 1U << 24U;
+  constexpr unsigned amx_int8 = 1U << 25U;
+  const unsigned has = edx;
+  if ((has & amx_tile) == 0 || (has & (amx_int8 | amx_bf16)) == 0) return 0;
+  constexpr unsigned tile_states = 3U << 17U;
+  asm volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+  if ((eax & tile_states) != tile_states) return 0;
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;
+  static const bool granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  if (!granted) return 0;
+  return ((has & amx_int8) != 0 ? bit(Isa::amx_int8) : 0) |
+         ((has & amx_bf16) != 0 ? bit(Isa::amx_bf16) : 0);
+}
+#endif
 
 std::uint32_t detected_bits() {
   std::uint32_t bits = 0;
@@ -71,6 +105,9 @@ std::uint32_t detected_bits() {
   if (__builtin_cpu_supports("avx512vnni") != 0) bits |= bit(Isa::avx512_vnni);
   if (__builtin_cpu_supports("avx512vbmi") != 0) bits |= bit(Isa::avx512_vbmi);
   if (__builtin_cpu_supports("avx512bf16") != 0) bits |= bit(Isa::avx512_bf16);
+#if defined(__linux__)
+  bits |= detected_tiles();
+#endif
 #elif defined(__aarch64__)
   bits |= bit(Isa::neon);
 #if defined(__linux__)

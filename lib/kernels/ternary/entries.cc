@@ -104,11 +104,16 @@ std::span<const RowChoice> row_kernels() {
 std::span<const GemmChoice> gemms() {
   static constexpr auto choices = std::to_array<GemmChoice>({
 #if defined(__x86_64__)
-    {{"ternary_gemm", Isa::avx512_vnni, "panels of 80 rows, 5 x 80 sums in registers"},
+    {{"ternary_gemm", Isa::amx_int8, "panels of 80 rows, 32 x 32 sums in tiles"},
      unpack_t5r_avx512vnni,
      unpack_u2r_avx512vnni,
      unpack_u2_avx512vnni,
-     gemm_avx512vnni},
+     gemm_amxint8},
+        {{"ternary_gemm", Isa::avx512_vnni, "panels of 80 rows, 5 x 80 sums in registers"},
+         unpack_t5r_avx512vnni,
+         unpack_u2r_avx512vnni,
+         unpack_u2_avx512vnni,
+         gemm_avx512vnni},
 #elif defined(__aarch64__)
     {{"ternary_gemm", Isa::neon_i8mm, "panels of 80 rows, 8 x 10 sums in registers by smmla"},
      unpack_t5r_neoni8mm,

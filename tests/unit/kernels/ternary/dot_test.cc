@@ -11,6 +11,7 @@
 
 #include "onnxpack/kernels/ternary/format.h"
 #include "support.h"
+#include "unit/kernels/amx/stand_in.h"
 
 using namespace onnxpack::kernels;
 using namespace onnxpack::kernels::ternary;
@@ -151,14 +152,15 @@ TEST_CASE("ternary dot: ONNX's order, every instruction set") {
 }
 
 TEST_CASE("ternary gemm: every instruction set") {
-  const CpuFeatures machine = CpuFeatures::detect();
+  const onnxpack_test::amx::StandIn machine;
   const auto& choice = GENERATE(from_range(gemms().begin(), gemms().end()));
   if (!machine.has(choice.entry.isa)) return;
   const Format format = GENERATE(Format::t5r, Format::u2r);
+  const int kind = GENERATE(0, 1, 2);
   const Case c = GENERATE(Case{{80, 64}, 5, 0}, Case{{80, 192}, 8, 0}, Case{{77, 130}, 13, 0},
-                          Case{{3, 65}, 1, 0});
-  const auto w = random_trits(c.shape.rows * c.shape.columns, 13);
-  const auto a = random_bytes(c.m * c.shape.columns, 3);
+                          Case{{3, 65}, 1, 0}, Case{{80, 256}, 100, 0}, Case{{61, 320}, 48, 0});
+  const auto w = weights(c.shape.rows * c.shape.columns, kind);
+  const auto a = extreme(c.m * c.shape.columns, kind);
   const Layout layout = *layout_of(format, c.shape);
   std::vector<std::uint8_t> bytes(layout.bytes);
   REQUIRE(encode(layout, w, bytes).has_value());
@@ -180,6 +182,45 @@ TEST_CASE("ternary gemm: every instruction set") {
       equal &= out[m * panel_rows + n] - sums[m] ==
                (n < c.shape.rows ? wanted[m * c.shape.rows + n] : 0);
   CHECK(equal);
+  CHECK(machine.faults().empty());
+}
+
+// Panels are the kernels' own affair, so here any bytes: every number of rows of activations, sums
+// that stand apart, and nothing written between them or behind.
+TEST_CASE("ternary gemm by tiles: the bits of the dot products' registers, for 1 to 70 rows") {
+  const onnxpack_test::amx::StandIn machine;
+  if (!machine.has(Isa::amx_int8)) SKIP("no AMX, or a CPU without AVX-512 VBMI");
+#if defined(__x86_64__)
+  const std::uint64_t before = machine.executed();
+  for (std::size_t m = 1; m <= 70; ++m) {
+    const std::size_t width = 64 * (1 + m % 4);
+    const std::size_t stride = width + 64 * (m % 3);
+    const std::size_t pitch = panel_rows * (1 + m % 2);
+    const auto codes = random_bytes(panel_rows * width, static_cast<unsigned>(m));
+    Aligned<std::uint8_t> panel(codes.size());
+    std::memcpy(panel.data, codes.data(), codes.size());
+    // Exactly as many as are read.
+    const auto a = random_bytes((m - 1) * stride + width, static_cast<unsigned>(m) + 1);
+    Aligned<std::int32_t> tiles(m * pitch);
+    Aligned<std::int32_t> registers(m * pitch);
+    for (std::size_t i = 0; i < m * pitch; ++i)
+      tiles.data[i] = registers.data[i] = static_cast<std::int32_t>(i * 2654435761U);
+    gemm_amxint8({panel.data, a.data(), stride, width, m, tiles.data, pitch});
+    gemm_avx512vnni({panel.data, a.data(), stride, width, m, registers.data, pitch});
+    INFO(m << " rows, " << width << " columns");
+    CHECK(tiles.storage.size() == registers.storage.size());
+    CHECK(std::memcmp(tiles.data, registers.data, m * pitch * 4) == 0);
+    const auto whole = [](const Aligned<std::int32_t>& of, std::size_t count) {
+      const auto* begin = reinterpret_cast<const std::uint8_t*>(of.data);
+      const auto is_mark = [](std::uint8_t byte) { return byte == 0xA5; };
+      return std::all_of(of.storage.data(), begin, is_mark) &&
+             std::all_of(begin + count * 4, of.storage.data() + of.storage.size(), is_mark);
+    };
+    CHECK(whole(tiles, m * pitch));
+  }
+  CHECK((machine.executed() > before) == machine.emulates());
+  CHECK(machine.faults().empty());
+#endif
 }
 
 TEST_CASE("ternary dot: any byte is safe") {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "support.h"
+#include "unit/kernels/amx/stand_in.h"
 
 using namespace onnxpack::kernels;
 using namespace onnxpack::kernels::ternary;
@@ -151,7 +152,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 TEST_CASE("ternary matmul: the document's arithmetic, on every instruction set") {
-  const CpuFeatures machine = CpuFeatures::detect();
+  const onnxpack_test::amx::StandIn machine;
   const Isa isa = GENERATE(from_range(all_isas().begin(), all_isas().end()));
   if (!machine.has(isa)) return;
   const Format format = GENERATE(Format::t5r, Format::u2r, Format::u2);
@@ -166,6 +167,30 @@ TEST_CASE("ternary matmul: the document's arithmetic, on every instruction set")
                   by_the_book_int8(problem)));
   CHECK(same_bits(computed(problem, format, Mode::float32, CpuFeatures::only(isa), serial),
                   by_the_book_float(problem)));
+  CHECK(machine.faults().empty());
+}
+
+// Random sizes, as prefill has them: more than one panel and piece of the columns, tails of each.
+TEST_CASE("ternary matmul: random shapes by tiles") {
+  const onnxpack_test::amx::StandIn machine;
+  if (!machine.has(Isa::amx_int8)) SKIP("no AMX, or a CPU without AVX-512 VBMI");
+  std::mt19937 random(9);
+  for (int i = 0; i < 12; ++i) {
+    const Shape shape{1 + random() % 170, 1 + random() % 700};
+    const std::size_t m = 32 + random() % 90;
+    const bool blocks = i % 3 == 0;
+    const auto layout = blocks ? ScaleLayout{Granularity::block, 64U << random() % 3}
+                               : ScaleLayout{Granularity::row, 0};
+    const auto problem = make(shape, m, layout);
+    const std::uint64_t before = machine.executed();
+    Threads threads(3);
+    INFO("N " << shape.rows << " K " << shape.columns << " m " << m << " block " << layout.block);
+    CHECK(same_bits(computed(problem, i % 2 == 0 ? Format::t5r : Format::u2r, Mode::int8,
+                             CpuFeatures::only(Isa::amx_int8), threads),
+                    by_the_book_int8(problem)));
+    CHECK((machine.executed() > before) == machine.emulates());
+  }
+  CHECK(machine.faults().empty());
 }
 
 TEST_CASE("ternary matmul: the same bits from any number of threads") {
@@ -208,7 +233,7 @@ TEST_CASE("ternary matmul: rounding half to even, limits, and what is not finite
 }
 
 TEST_CASE("ternary matmul: the self test passes here, and the form to run follows the document") {
-  const CpuFeatures machine = CpuFeatures::detect();
+  const onnxpack_test::amx::StandIn machine;
   for (Isa isa : all_isas())
     if (machine.has(isa)) CHECK(self_test(choose_kernels(CpuFeatures::only(isa))));
   const auto form = [](Format format, std::size_t columns, Isa isa, std::size_t threads,

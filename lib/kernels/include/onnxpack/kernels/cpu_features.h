@@ -26,6 +26,8 @@ enum class Isa : std::uint8_t {
   avx512_vnni,  // avx512 and VNNI
   avx512_vbmi,  // avx512_vnni and VBMI
   avx512_bf16,  // avx512 and BF16
+  amx_int8,     // avx512_vbmi and AMX's tiles and products of bytes
+  amx_bf16,     // avx512_bf16 and AMX's tiles and products of bf16
   neon,         // aarch64's baseline
   neon_dot,     // neon and the dot product instructions (sdot, udot)
   neon_i8mm,    // neon_dot and the matrix product instructions of bytes (smmla)
@@ -42,7 +44,9 @@ class CpuFeatures {
   // Nothing but the baseline.
   constexpr CpuFeatures() = default;
   // The running machine, as CPU and operating system allow (AVX-512 state that the system does not
-  // save does not count).
+  // save does not count). Where the CPU has AMX, Linux is asked to let this process use it, which
+  // it is from then on, every thread; a process with a signal stack too small for the larger state
+  // is refused, and has no AMX then.
   static CpuFeatures detect();
   // Exactly what `isa` needs.
   static CpuFeatures only(Isa isa);

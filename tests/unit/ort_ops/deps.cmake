@@ -1,0 +1,1 @@
+set(ONNXPACK_UNIT_DEPS kernels deps::onnxruntime_headers)
