@@ -3,6 +3,7 @@
 // softmax_precision and zero_masked_rows as attributes.
 #include "onnxpack/kernels/flex_attention.h"
 #include "custom_op.h"
+#include "flex_self_test.h"
 #include "registry.h"
 
 namespace onnxpack::ort_ops {
@@ -64,9 +65,10 @@ class FlexAttentionKernel {
     if (!prob) return std::unexpected(prob.error());
     spec.score_mod = std::move(*score);
     spec.prob_mod = std::move(*prob);
-    auto features = process_features();
-    if (!features) return std::unexpected(features.error());
-    auto kernel = flex::FlexAttention::create(std::move(spec), *features);
+    auto allowed = process_features();
+    if (!allowed) return std::unexpected(allowed.error());
+    static const kernels::CpuFeatures features = tried_attention_features(*allowed);
+    auto kernel = flex::FlexAttention::create(std::move(spec), features);
     if (!kernel) return std::unexpected(kernel.error());
     return FlexAttentionKernel(std::move(*kernel));
   }

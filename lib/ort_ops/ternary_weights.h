@@ -33,7 +33,7 @@ Result<TernaryWeights> read_ternary_weights(const KernelInfo& info, std::size_t 
 Status make_ready(TernaryWeights& weights, kernels::CpuFeatures features, std::size_t threads);
 
 // The best kernels that `allowed` allows and that pass their self-test, which runs with SIGILL
-// caught. Never fails: the plain kernels are the last resort. One call at a time.
+// caught. Never fails: the plain kernels are the last resort.
 struct TernaryKernels {
   kernels::ternary::KernelSet set;
   kernels::CpuFeatures features;

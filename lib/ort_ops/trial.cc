@@ -2,6 +2,7 @@
 
 #include <csetjmp>
 #include <csignal>
+#include <mutex>
 
 namespace onnxpack::ort_ops {
 namespace {
@@ -25,6 +26,8 @@ void on_illegal(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 bool runs_without_fault(const std::function<bool()>& trial) {
+  static std::mutex one_at_a_time;
+  const std::scoped_lock lock(one_at_a_time);
   struct sigaction action = {};
   action.sa_sigaction = on_illegal;
   action.sa_flags = SA_SIGINFO;

@@ -7,8 +7,8 @@
 namespace onnxpack::ort_ops {
 
 // What `trial` gives, false if it runs into an instruction that the machine refuses (SIGILL): then
-// it is left where it stands, so it must own nothing that would be missed. Thread-safe against
-// other threads' signals, but one call at a time, since it sets the process's handler meanwhile.
+// it is left where it stands, and what it owns is lost. Sets the process's handler meanwhile;
+// thread-safe, and other threads' signals go where they would have gone.
 bool runs_without_fault(const std::function<bool()>& trial);
 
 }  // namespace onnxpack::ort_ops

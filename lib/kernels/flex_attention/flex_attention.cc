@@ -37,6 +37,8 @@ Status check_arguments(const Arguments& a) {
 const TileOps* tile_ops(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
+    case Isa::amx_bf16:
+      return &tile_ops_amxbf16();
     case Isa::avx512_bf16:
       return &tile_ops_avx512bf16();
     case Isa::avx512:

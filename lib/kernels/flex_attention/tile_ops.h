@@ -88,6 +88,7 @@ struct TileOps {
 const TileOps& tile_ops_avx2();
 const TileOps& tile_ops_avx512();
 const TileOps& tile_ops_avx512bf16();
+const TileOps& tile_ops_amxbf16();
 const TileOps& tile_ops_neon();
 
 }  // namespace onnxpack::kernels::flex

@@ -2,8 +2,10 @@
 // has AMX, if it has none.
 #include <catch2/catch_test_macros.hpp>
 
+#include "flex_self_test.h"
 #include "ternary_weights.h"
 #include "trial.h"
+#include "unit/kernels/amx/stand_in.h"
 
 namespace onnxpack::ort_ops {
 namespace {
@@ -41,7 +43,29 @@ TEST_CASE("ternary kernels whose instructions fault are left out, and the next b
   // The table look-up of VBMI is not lost with the tiles.
   if (machine.has(Isa::avx512_vbmi)) CHECK(found.features == without);
 }
+
+TEST_CASE("attention by tiles is left out where they fault") {
+  if (CpuFeatures::detect().has(Isa::amx_bf16)) SKIP("this CPU has AMX, so nothing faults");
+  if (!CpuFeatures::detect().has(Isa::avx512_bf16)) SKIP("this CPU has no AVX-512 BF16");
+  CHECK(tried_attention_features(CpuFeatures::only(Isa::amx_bf16)) ==
+        CpuFeatures::only(Isa::avx512_bf16));
+}
 #endif
+
+TEST_CASE("what attention is tried with agrees on every instruction set") {
+  const onnxpack_test::amx::StandIn machine;
+  for (Isa isa : kernels::all_isas()) {
+    INFO(to_string(isa));
+    if (machine.has(isa)) CHECK(attention_agrees(CpuFeatures::only(isa)));
+  }
+  CHECK(machine.faults().empty());
+  CHECK((machine.executed() > 0) == (machine.emulates() && machine.has(Isa::amx_bf16)));
+}
+
+TEST_CASE("attention keeps what this machine has") {
+  const CpuFeatures machine = CpuFeatures::detect();
+  CHECK(tried_attention_features(machine) == machine);
+}
 
 TEST_CASE("ternary kernels that this machine has are all trusted") {
   const CpuFeatures machine = CpuFeatures::detect();

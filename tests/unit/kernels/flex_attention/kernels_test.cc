@@ -11,9 +11,12 @@
 
 #include "flex_attention/half.h"
 #include "onnxpack/kernels/flex_attention.h"
+#include "unit/kernels/amx/stand_in.h"
 
 namespace onnxpack::kernels::flex {
 namespace {
+
+using onnxpack_test::amx::StandIn;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -182,10 +185,10 @@ Spec spec_of(const Named& named) {
   return spec;
 }
 
-std::vector<Isa> fast_isas_here() {
+std::vector<Isa> fast_isas_of(const StandIn& machine) {
   std::vector<Isa> out;
-  for (Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::neon}) {
-    if (CpuFeatures::detect().has(isa)) out.push_back(isa);
+  for (Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx_bf16, Isa::neon}) {
+    if (machine.has(isa)) out.push_back(isa);
   }
   return out;
 }
@@ -193,6 +196,7 @@ std::vector<Isa> fast_isas_here() {
 // By how much of the largest result each instruction set differs from the reference, over all
 // programs, sizes and ways to run.
 std::map<Isa, double> worst_of(Type element) {
+  const StandIn machine;
   std::map<Isa, double> out;
   Serial serial;
   Threads threads;
@@ -205,7 +209,7 @@ std::map<Isa, double> worst_of(Type element) {
       for (float y : want) {
         if (!std::isnan(y)) largest = std::max(largest, std::fabs(static_cast<double>(y)));
       }
-      for (Isa isa : fast_isas_here()) {
+      for (Isa isa : fast_isas_of(machine)) {
         INFO(to_string(isa) << " " << named.name << " L=" << s.q_length << " S=" << s.kv_length);
         const double found = std::max(worst(tensors.run(spec, isa, serial), want),
                                       worst(tensors.run(spec, isa, threads), want));
@@ -214,6 +218,9 @@ std::map<Isa, double> worst_of(Type element) {
       }
     }
   }
+  CHECK(machine.faults().empty());
+  if (machine.emulates() && machine.has(Isa::amx_bf16))
+    CHECK((machine.executed() > 0) == (element == Type::bf16));
   return out;
 }
 
@@ -233,7 +240,7 @@ TEST_CASE("fast kernels agree with the reference") {
 TEST_CASE("fast kernels agree with the reference on 16-bit floats") {
   for (const auto& [isa, difference] : worst_of(Type::bf16)) {
     INFO(to_string(isa));
-    CHECK(difference <= (isa == Isa::avx512_bf16 ? 0x1p-7 : 0x1p-8));
+    CHECK(difference <= (isa == Isa::avx512_bf16 || isa == Isa::amx_bf16 ? 0x1p-7 : 0x1p-8));
   }
   for (const auto& [isa, difference] : worst_of(Type::f16)) {
     INFO(to_string(isa));
@@ -255,7 +262,8 @@ double relative_error(const std::vector<float>& found, const std::vector<float>&
 // What docs/kernels.md says of it: against the same tensors in f32, whose numbers are bf16's, most
 // of the error is the operator's own rounding of operands and scores.
 TEST_CASE("probabilities rounded to bf16 add little to what the operator rounds itself") {
-  if (!CpuFeatures::detect().has(Isa::avx512_bf16)) SKIP("this CPU has no AVX-512 BF16");
+  const StandIn machine;
+  if (!machine.has(Isa::avx512_bf16)) SKIP("this CPU has no AVX-512 BF16");
   const Sizes sizes{96, 512, 2, 2, 64, 64};
   Serial serial;
   Tensors halves(sizes, 1, Type::bf16);
@@ -269,6 +277,12 @@ TEST_CASE("probabilities rounded to bf16 add little to what the operator rounds 
   CHECK(widened < 1.05 * body);
   CHECK(pairs < 1.15 * body);
   CHECK(pairs != widened);  // or these loops were not reached
+  if (!machine.has(Isa::amx_bf16)) return;
+  const double tiles = relative_error(halves.run({}, Isa::amx_bf16, serial), exact);
+  INFO("tiles " << tiles);
+  CHECK(tiles < 1.15 * body);
+  CHECK(tiles != pairs);
+  CHECK(machine.faults().empty());
 }
 
 TEST_CASE("masked tiles are not computed") {
@@ -319,7 +333,8 @@ TEST_CASE("a table indexed by scores is asked only for scores that are there") {
   spec.scale = 1.0F;
   spec.score_mod = b.finish(b.apply(Op::select, {causal(b), found, b.real(Type::f32, -infinity)}));
   const float entry = 0.5F;
-  for (Isa isa : fast_isas_here()) {
+  const StandIn machine;
+  for (Isa isa : fast_isas_of(machine)) {
     for (std::int64_t queries : {1, 5, 9, 100}) {
       INFO(to_string(isa) << " L=" << queries);
       std::vector<float> x(static_cast<std::size_t>(200 * 8), 1.0F);
