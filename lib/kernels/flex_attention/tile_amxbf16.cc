@@ -3,6 +3,9 @@
 // the second operand of TDPBF16PS as they are, and so are rows of K the first. Only V, which comes
 // as [pairs of keys][numbers], is turned round, 32 numbers at a time.
 //
+// Tiles are configured and released in each call, as in ternary/gemm_amxint8.cc: a call has up to
+// 48 queries by 128 keys, with 64 numbers 48 products.
+//
 // A few queries (decode) take AVX-512 BF16's loops: memory bounds them.
 #include "common/amx_blocks.h"
 #include "flex_attention/tile_products.h"
