@@ -44,9 +44,9 @@ class CpuFeatures {
   // Nothing but the baseline.
   constexpr CpuFeatures() = default;
   // The running machine, as CPU and operating system allow (AVX-512 state that the system does not
-  // save does not count). Where the CPU has AMX, Linux is asked to let this process use it, which
-  // it is from then on, every thread; a process with a signal stack too small for the larger state
-  // is refused, and has no AMX then.
+  // save does not count). Where the CPU has AMX, Linux is asked to let this process use it: all its
+  // threads from then on, and every signal stack must hold 8 KiB more. A process that has a smaller
+  // one is refused, and has no AMX then.
   static CpuFeatures detect();
   // Exactly what `isa` needs.
   static CpuFeatures only(Isa isa);
