@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "build_flags.h"
 #include "documents.h"
 #include "onnxpack/base/text.h"
-#include "onnxpack/model/signature.h"
 #include "onnxpack/package/bench.h"
 #include "onnxpack/package/build.h"
 #include "render.h"
@@ -44,32 +44,21 @@ class Build final : public Command {
 
  private:
   void declare_inputs(Flags& flags);
-  void declare_shapes(Flags& flags);
   void declare_limits(Flags& flags);
   void declare_package_info(Flags& flags);
   Status resolve_targets(Context& context);
-  Status apply_settings();
-  Status apply_sources();
   Status check(Context& context) const;
   // Nothing where there is nothing to measure.
   Result<std::optional<package::BenchReport>> bench(Context& context,
                                                     const package::BuildReport& report) const;
-  // The settings that a "TARGET/..." text is about, and the rest of the text.
-  std::pair<package::CompileSettings*, std::string> settings_for(const std::string& text);
 
   package::BuildRequest request_;
+  TargetFlags target_flags_;
   bool build_file_ = false;
   bool no_cache_ = false;
   bool bench_ = false;
   std::vector<std::string> targets_;
   std::vector<std::string> backends_;
-  std::vector<std::string> sources_;
-  std::vector<std::string> transformations_;
-  std::vector<std::string> ternarized_;
-  std::vector<std::string> precisions_;
-  std::vector<std::string> shapes_;
-  std::vector<std::string> dimensions_;
-  std::vector<std::string> options_;
 };
 
 void Build::declare(Flags& flags) {
@@ -83,7 +72,7 @@ void Build::declare(Flags& flags) {
                return {};
              });
   declare_inputs(flags);
-  declare_shapes(flags);
+  target_flags_.declare_shapes(flags);
   declare_limits(flags);
   declare_package_info(flags);
 }
@@ -112,35 +101,11 @@ void Build::declare_inputs(Flags& flags) {
                put(request_.attachments, {name, path}, &package::AttachmentRequest::name);
                return {};
              });
-  flags.texts("--source", "TARGET[/COMPONENT][@LABEL]=MODEL",
-              "compile this target from another model, a quantised one say; with a label as a "
-              "further variant; may be repeated",
-              sources_);
-  flags.texts("--transform", "TARGET[/COMPONENT][@LABEL]=NAME[:KEY=VALUE,...]",
-              "compile it from what a transformation makes of the model: lower-flex-attention, "
-              "ternarize; may be repeated, in order",
-              transformations_);
-  flags.texts(
-      "--ternarize", "TARGET[/COMPONENT][@LABEL][=KIND]",
-      "compile it with exactly ternary weights as codes: t5r (1.6 bits, the default), t5k, u2, "
-      "standard or portable; may be repeated, each is a variant",
-      ternarized_);
-  flags.texts("--source-precision", "TARGET[/COMPONENT][@LABEL]=PRECISION",
-              "what such a model promises: fp16, int8, ... (default: read off the model)",
-              precisions_);
+  target_flags_.declare_sources(flags);
   flags.texts("--backend", "NAME|none",
               "only this backend; may be repeated; none packs the model alone", backends_);
   flags.on("--dry-run", "say what would be compiled and why, write nothing", request_.dry_run);
   flags.on("--bench", "measure what runs here, and put the figures into the package", bench_);
-}
-
-void Build::declare_shapes(Flags& flags) {
-  flags.heading("Shapes and options; TARGET/ in front restricts one to that target");
-  flags.texts("--input-shape", "[TARGET/]INPUT:1,3,48,192",
-              "fix an input's shape, for compilers that need that", shapes_);
-  flags.texts("--free-dimension-override", "[TARGET/]NAME=N", "fix a named dimension", dimensions_);
-  flags.texts("--backend-option", "[TARGET/]BACKEND.KEY=VALUE",
-              "an option of a backend; the value may be JSON", options_);
 }
 
 void Build::declare_limits(Flags& flags) {
@@ -205,103 +170,6 @@ Status Build::resolve_targets(Context& context) {
   return {};
 }
 
-std::pair<package::CompileSettings*, std::string> Build::settings_for(const std::string& text) {
-  std::vector<std::string> names;
-  for (const auto& target : request_.targets) names.push_back(target.name);
-  auto [target, rest] = split_target(text, names);
-  return {target.empty() ? &request_.settings : &request_.target_settings[target], rest};
-}
-
-Status Build::apply_settings() {
-  for (const std::string& text : shapes_) {
-    auto [settings, rest] = settings_for(text);
-    ONNXPACK_TRY(auto shape, in(model::parse_input_shape(rest), "--input-shape"));
-    settings->input_shapes[shape.input] = shape.dims;
-  }
-  for (const std::string& text : dimensions_) {
-    auto [settings, rest] = settings_for(text);
-    ONNXPACK_TRY(auto dimension,
-                 in(model::parse_dimension_override(rest), "--free-dimension-override"));
-    settings->free_dimensions[dimension.name] = dimension.size;
-  }
-  for (const std::string& text : options_) {
-    auto [settings, rest] = settings_for(text);
-    ONNXPACK_TRY(auto option, in(parse_backend_option(rest), "--backend-option"));
-    settings->backend_options[option.backend][option.key] = option.value;
-  }
-  return {};
-}
-
-// "TARGET", "TARGET/COMPONENT", either with "@LABEL" behind.
-package::SourceRequest source_of(std::string text) {
-  package::SourceRequest out;
-  if (auto at = text.rfind('@'); at != std::string::npos) {
-    out.label = text.substr(at + 1);
-    text.resize(at);
-  }
-  auto slash = text.rfind('/');
-  out.target = text.substr(0, slash);
-  if (slash != std::string::npos) out.component = text.substr(slash + 1);
-  return out;
-}
-
-bool same_place(const package::SourceRequest& a, const package::SourceRequest& b) {
-  return a.target == b.target && a.component == b.component && a.label == b.label;
-}
-
-// "NAME", or "NAME:KEY=VALUE,KEY=VALUE"; values as those of backend options.
-Result<package::TransformationRequest> transformation_of(const std::string& text) {
-  auto colon = text.find(':');
-  package::TransformationRequest out{text.substr(0, colon)};
-  if (colon == std::string::npos) return out;
-  for (std::string_view item : split(std::string_view(text).substr(colon + 1), ',')) {
-    ONNXPACK_TRY(auto pair, parse_pair(item, "KEY=VALUE"));
-    auto value = json::parse(pair.second);
-    out.parameters[pair.first] = value ? std::move(*value) : json::Value(pair.second);
-  }
-  return out;
-}
-
-Status Build::apply_sources() {
-  for (const std::string& text : sources_) {
-    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=MODEL"), "--source"));
-    auto source = source_of(pair.first);
-    source.model = pair.second;
-    request_.sources.push_back(std::move(source));
-  }
-  auto find = [this](const package::SourceRequest& wanted) {
-    return std::ranges::find_if(request_.sources,
-                                [&](const auto& source) { return same_place(source, wanted); });
-  };
-  for (const std::string& text : transformations_) {
-    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=TRANSFORMATION"), "--transform"));
-    ONNXPACK_TRY(auto step, in(transformation_of(pair.second), "--transform"));
-    auto wanted = source_of(pair.first);
-    auto found = find(wanted);
-    if (found == request_.sources.end()) found = request_.sources.insert(found, std::move(wanted));
-    found->transformations.push_back(std::move(step));
-  }
-  for (const std::string& text : ternarized_) {
-    auto equals = text.find('=');
-    auto kind = equals == std::string::npos ? "t5r" : text.substr(equals + 1);
-    ONNXPACK_TRY(auto source, in(package::ternary_source(source_of(text.substr(0, equals)), kind),
-                                 "--ternarize"));
-    request_.sources.push_back(std::move(source));
-  }
-  for (const std::string& text : precisions_) {
-    ONNXPACK_TRY(auto pair, in(parse_pair(text, "TARGET=PRECISION"), "--source-precision"));
-    auto wanted = source_of(pair.first);
-    auto found = find(wanted);
-    if (found == request_.sources.end()) {
-      return fail(
-          ErrorKind::invalid_argument,
-          fmt::format("--source-precision {}: this target has no --source", printable(pair.first)));
-    }
-    found->precision = pair.second;
-  }
-  return {};
-}
-
 Status Build::check(Context& context) const {
   std::string here;
   if (!build_file_ && context.files().exists(default_build_file)) {
@@ -343,8 +211,7 @@ Result<ExitCode> Build::run(Context& context) {
   // Before resolve_targets: what needs no backend is said before a host target starts any.
   ONNXPACK_CHECK(check(context));
   ONNXPACK_CHECK(resolve_targets(context));
-  ONNXPACK_CHECK(apply_settings());
-  ONNXPACK_CHECK(apply_sources());
+  ONNXPACK_CHECK(target_flags_.apply(request_));
   ONNXPACK_CHECK(context.open_log("build"));
   if (no_cache_) context.environment().cache.clear();
 
