@@ -87,7 +87,8 @@ Result<onnx::FunctionProto> build_body(const onnx::NodeProto& node, std::int32_t
 
 Result<std::vector<onnx::NodeProto>> expand_flex_attention(const onnx::NodeProto& node,
                                                            std::int32_t element_type,
-                                                           std::size_t serial, std::int64_t opset) {
+                                                           const std::string& prefix,
+                                                           std::int64_t opset) {
   if (!tile_type(element_type))
     return fail(ErrorKind::unsupported,
                 fmt::format("the type of its input '{}' is not known", node.input(0)));
@@ -97,7 +98,7 @@ Result<std::vector<onnx::NodeProto>> expand_flex_attention(const onnx::NodeProto
   Names names;
   for (const auto& inner : body.node()) {
     for (const auto& output : inner.output()) {
-      if (!output.empty()) names[output] = fmt::format("onnxpack.flex.{}.{}", serial, output);
+      if (!output.empty()) names[output] = prefix + output;
     }
   }
   for (int i = 0; i < body.input_size(); ++i) names[body.input(i)] = node.input(i);

@@ -7,6 +7,7 @@
 #include "flex_nodes.h"
 #include "graph_splice.h"
 #include "inline_functions.h"
+#include "names.h"
 #include "onnxpack/model/check.h"
 
 namespace onnxpack::transform {
@@ -26,6 +27,7 @@ class Lowerer {
 
   Result<FlexLowering> run() {
     ONNXPACK_CHECK(learn_types());
+    ONNXPACK_TRY(stem_, free_stem(model_, "onnxpack.flex"));
     GraphEdit edit;
     edit.looks_at = [](const model::Node& node) {
       return holds_graphs(node.op_type) ||
@@ -72,8 +74,10 @@ class Lowerer {
     std::vector<onnx::NodeProto> out;
     for (onnx::NodeProto& node : nodes) {
       if (is_flex_attention(node)) {
-        ONNXPACK_TRY(Replaced replaced,
-                     replace_flex_attention(node, types, form_, out_.nodes.size(), opset_));
+        ONNXPACK_TRY(
+            Replaced replaced,
+            replace_flex_attention(node, types, form_,
+                                   fmt::format("{}.{}.", stem_, out_.nodes.size()), opset_));
         uses_operator_ = uses_operator_ || replaced.uses_operator;
         out_.nodes.push_back(std::move(replaced.report));
         std::ranges::move(replaced.nodes, std::back_inserter(out));
@@ -104,6 +108,7 @@ class Lowerer {
   const model::ModelFile& model_;
   FlexForm form_;
   std::int64_t opset_;
+  std::string stem_;  // of the names of expansions
   TypeScope types_;
   std::map<std::string, std::vector<model::ValueInfo>> bodies_;
   FlexLowering out_;

@@ -146,7 +146,8 @@ kernels::Result<Lowering> lowered(const onnx::NodeProto& node, const Attributes&
 }  // namespace
 
 Result<Replaced> replace_flex_attention(const onnx::NodeProto& node, const TypeScope& types,
-                                        FlexForm form, std::size_t serial, std::int64_t opset) {
+                                        FlexForm form, const std::string& prefix,
+                                        std::int64_t opset) {
   const std::string name =
       node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
   const std::string where = fmt::format("node '{}' (FlexAttention)", name);
@@ -171,7 +172,7 @@ Result<Replaced> replace_flex_attention(const onnx::NodeProto& node, const TypeS
   }
   out.report.name = name;
   out.report.expanded = true;
-  auto nodes = expand_flex_attention(node, element, serial, opset);
+  auto nodes = expand_flex_attention(node, element, prefix, opset);
   if (!nodes) return std::unexpected(std::move(nodes.error()).in(where));
   out.nodes = std::move(*nodes);
   return out;

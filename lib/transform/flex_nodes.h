@@ -50,14 +50,16 @@ struct Replaced {
   bool uses_operator = false;
 };
 
-// `serial` makes names of the expansion's values unique in the model. `opset` is the model's
-// version of the default domain.
+// The names of the expansion's values begin with `prefix`; no others of the model do. `opset` is
+// the model's version of the default domain.
 Result<Replaced> replace_flex_attention(const onnx::NodeProto& node, const TypeScope& types,
-                                        FlexForm form, std::size_t serial, std::int64_t opset);
+                                        FlexForm form, const std::string& prefix,
+                                        std::int64_t opset);
 
 // The function body with this node's names.
 Result<std::vector<onnx::NodeProto>> expand_flex_attention(const onnx::NodeProto& node,
                                                            std::int32_t element_type,
-                                                           std::size_t serial, std::int64_t opset);
+                                                           const std::string& prefix,
+                                                           std::int64_t opset);
 
 }  // namespace onnxpack::transform

@@ -9,6 +9,7 @@
 #include <onnx/defs/schema.h>
 
 #include "graph_splice.h"
+#include "names.h"
 
 namespace onnxpack::transform {
 namespace {
@@ -206,6 +207,7 @@ class Inliner {
   }
 
   Result<model::Splice> run() {
+    ONNXPACK_TRY(stem_, free_stem(model_, "onnxpack.call"));
     GraphEdit edit;
     edit.looks_at = [&](const model::Node& node) {
       return holds_graphs(node.op_type) ||
@@ -239,7 +241,7 @@ class Inliner {
     const auto& function = functions_.at(key_of(node));
     ONNXPACK_CHECK(take_imports(function));
     ONNXPACK_TRY(Nodes written,
-                 Call(function, node, fmt::format("onnxpack.call.{}.", calls_++)).written_out());
+                 Call(function, node, fmt::format("{}.{}.", stem_, calls_++)).written_out());
     return expanded(std::move(written), depth + 1);
   }
 
@@ -303,6 +305,7 @@ class Inliner {
   std::map<std::string, std::int64_t> imports_;
   std::vector<onnx::OperatorSetIdProto> added_;
   std::size_t calls_ = 0;
+  std::string stem_;  // of the names of calls' values
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <set>
 #include <variant>
 
+#include "names.h"
 #include "onnx_make.h"
 #include "onnxpack/model/wire.h"
 #include "onnxpack/transform/save.h"
@@ -80,6 +81,7 @@ class Ternarizer {
                   fmt::format("the portable form needs opset {}, the model is of opset {}",
                               oldest_opset, how_.opset));
     }
+    ONNXPACK_CHECK(choose_names());
     find_staying();
     ONNXPACK_CHECK(edit_model());
     return std::move(out_);
@@ -167,6 +169,24 @@ class Ternarizer {
                                                                : fmt::format("block {}", block),
                             stored.scales.size(), before, stored.offset, stored.layout.bytes,
                             stored.negative_zeros, candidate.uses.size() + candidate.body_uses});
+  }
+
+  Status choose_names() {
+    std::set<std::string> taken;
+    ONNXPACK_CHECK(for_each_value(model_, [&](const auto& name) { taken.insert(name); }));
+    for (const auto& constant : model_.constants()) {
+      // What held a quantised weight goes; a weight's own name may stay that of a value.
+      if (stored_at_.contains(constant.message.offset) && !by_name_.contains(constant.name))
+        taken.erase(constant.name);
+    }
+    std::set<std::string> stems;
+    if (!bodies_.empty()) stems = taken;
+    for (const auto& [name, rewrite] : by_name_) stems.insert(name);
+    for (const auto& [node, use] : uses_)
+      for (const auto& output : model_.nodes()[node].outputs) stems.insert(output);
+    how_.mark = free_mark(stems, taken);
+    ONNXPACK_TRY(how_.stem, free_stem(model_, how_.stem));
+    return {};
   }
 
   Status edit_model() {

@@ -129,18 +129,18 @@ std::vector<onnx::NodeProto> TernaryRewrite::decode_portable() const {
   };
   set_integer(add(make_node("Cast", {named("ternary")}, named("wide"))), "to",
               onnx::TensorProto::INT32);
-  add(make_node("Div", {named("wide"), "org.onnxpack.powers"}, named("quotients")));
-  add(make_node("Mod", {named("quotients"), "org.onnxpack.three"}, named("digits")));
+  add(make_node("Div", {named("wide"), shared("powers")}, named("quotients")));
+  add(make_node("Mod", {named("quotients"), shared("three")}, named("digits")));
   add(make_node("Reshape", {named("digits"), named("padded")}, named("rows")));
-  add(make_node("Slice", {named("rows"), "org.onnxpack.origin", named("size")}, named("codes")));
+  add(make_node("Slice", {named("rows"), shared("origin"), named("size")}, named("codes")));
   set_integer(add(make_node("Cast", {named("codes")}, named("real"))), "to",
               onnx::TensorProto::FLOAT);
-  add(make_node("Sub", {named("real"), "org.onnxpack.one"}, named("trits")));
+  add(make_node("Sub", {named("real"), shared("one")}, named("trits")));
   add(make_node("Transpose", {named("trits")}, named("columns")));
   // For Gather: times the scales.
   std::string scales = named("scales");
   if (stored_.scale_layout.granularity == Granularity::row) {
-    add(make_node("Unsqueeze", {scales, "org.onnxpack.axis_1"}, named("scale_column")));
+    add(make_node("Unsqueeze", {scales, shared("axis_1")}, named("scale_column")));
     scales = named("scale_column");
   }
   const bool half = stored_.scale_type != ScaleType::float32;
@@ -179,25 +179,24 @@ void TernaryRewrite::matmul_by_operator(const onnx::NodeProto& node, const std::
 void TernaryRewrite::matmul_portable(const onnx::NodeProto& node, const std::string& input,
                                      const std::string& output,
                                      std::vector<onnx::NodeProto>& out) const {
-  const auto name = [&](const char* part) { return output + "." + part; };
+  const auto name = [&](const char* part) { return output + how_.mark + part; };
   const auto add = [&](onnx::NodeProto made) -> onnx::NodeProto& {
     return out.emplace_back(std::move(made));
   };
   add(make_node("Abs", {input}, name("abs")));
   if (how_.opset >= 18) {
-    add(make_node("ReduceMax", {name("abs"), "org.onnxpack.axis_last"}, name("peak")));
+    add(make_node("ReduceMax", {name("abs"), shared("axis_last")}, name("peak")));
   } else {
     set_integers(add(make_node("ReduceMax", {name("abs")}, name("peak"))), "axes", {-1});
   }
-  add(make_node("Max", {name("peak"), "org.onnxpack.least"}, name("most")));
-  add(make_node("Div", {"org.onnxpack.limit", name("most")}, name("factor")));
+  add(make_node("Max", {name("peak"), shared("least")}, name("most")));
+  add(make_node("Div", {shared("limit"), name("most")}, name("factor")));
   add(make_node("Mul", {input, name("factor")}, name("scaled")));
   add(make_node("Round", {name("scaled")}, name("rounded")));
-  add(make_node("Clip", {name("rounded"), "org.onnxpack.lowest", "org.onnxpack.limit"},
-                name("quantised")));
+  add(make_node("Clip", {name("rounded"), shared("lowest"), shared("limit")}, name("quantised")));
   add(make_node("MatMul", {name("quantised"), named("columns")}, name("sums")))
       .set_name(node.name());
-  add(make_node("Div", {name("most"), "org.onnxpack.limit"}, name("step")));
+  add(make_node("Div", {name("most"), shared("limit")}, name("step")));
   std::string scales = named("scales");
   if (stored_.scale_type != ScaleType::float32) {
     set_integer(add(make_node("Cast", {scales}, name("wide_scales"))), "to",
@@ -218,7 +217,7 @@ std::vector<onnx::NodeProto> TernaryRewrite::replace(const onnx::NodeProto& node
   const bool half = stored_.scale_type != ScaleType::float32;
   const std::string& y = node.output(0);
   if (kind == UseKind::gather) {
-    const std::string real = half ? y + ".float" : y;
+    const std::string real = half ? y + how_.mark + "float" : y;
     onnx::NodeProto made = operator_node("TernaryGather", real);
     made.set_name(node.name());
     for (const auto& name : {named("ternary"), named("scales"), node.input(1)})
@@ -230,14 +229,14 @@ std::vector<onnx::NodeProto> TernaryRewrite::replace(const onnx::NodeProto& node
     return out;
   }
   const bool has_c = kind == UseKind::gemm && node.input_size() > 2 && !node.input(2).empty();
-  const std::string product = has_c ? y + ".product" : y;
+  const std::string product = has_c ? y + how_.mark + "product" : y;
   std::string input = node.input(0);
   if (half) {
-    set_integer(out.emplace_back(make_node("Cast", {input}, y + ".input")), "to",
+    set_integer(out.emplace_back(make_node("Cast", {input}, y + how_.mark + "input")), "to",
                 onnx::TensorProto::FLOAT);
-    input = y + ".input";
+    input = y + how_.mark + "input";
   }
-  const std::string real = half ? y + ".float" : product;
+  const std::string real = half ? y + how_.mark + "float" : product;
   how_.form == TernaryForm::operators ? matmul_by_operator(node, input, real, out)
                                       : matmul_portable(node, input, real, out);
   if (half)
@@ -252,7 +251,7 @@ std::vector<onnx::NodeProto> TernaryRewrite::replace_nbits(const onnx::NodeProto
   const bool has_bias = node.input_size() > 5 && !node.input(5).empty();
   const std::string& y = node.output(0);
   onnx::NodeProto plain =
-      make_node("MatMul", {node.input(0), weight_.name}, has_bias ? y + ".product" : y);
+      make_node("MatMul", {node.input(0), weight_.name}, has_bias ? y + how_.mark + "product" : y);
   plain.set_name(node.name());
   auto out = replace(plain, UseKind::matmul);
   if (has_bias) out.push_back(make_node("Add", {plain.output(0), node.input(5)}, y));
@@ -261,16 +260,16 @@ std::vector<onnx::NodeProto> TernaryRewrite::replace_nbits(const onnx::NodeProto
 
 std::vector<onnx::TensorProto> shared_portable_initializers(const Rewriting& how) {
   std::vector<onnx::TensorProto> out = {
-      make_real("org.onnxpack.least", 1e-5F),       make_real("org.onnxpack.limit", 127.0F),
-      make_real("org.onnxpack.lowest", -128.0F),    make_real("org.onnxpack.one", 1.0F),
-      make_integers("org.onnxpack.origin", {0, 0}), make_integers("org.onnxpack.axis_1", {1})};
+      make_real(how.shared("least"), 1e-5F),       make_real(how.shared("limit"), 127.0F),
+      make_real(how.shared("lowest"), -128.0F),    make_real(how.shared("one"), 1.0F),
+      make_integers(how.shared("origin"), {0, 0}), make_integers(how.shared("axis_1"), {1})};
   constexpr std::int32_t powers[] = {1, 3, 9, 27, 81};
   constexpr std::int32_t three = 3;
-  out.push_back(make_tensor("org.onnxpack.powers", onnx::TensorProto::INT32, {1, 5, 1},
+  out.push_back(make_tensor(how.shared("powers"), onnx::TensorProto::INT32, {1, 5, 1},
                             std::as_bytes(std::span(powers))));
-  out.push_back(make_tensor("org.onnxpack.three", onnx::TensorProto::INT32, {},
+  out.push_back(make_tensor(how.shared("three"), onnx::TensorProto::INT32, {},
                             std::as_bytes(std::span(&three, 1))));
-  if (how.opset >= 18) out.push_back(make_integers("org.onnxpack.axis_last", {-1}));
+  if (how.opset >= 18) out.push_back(make_integers(how.shared("axis_last"), {-1}));
   return out;
 }
 

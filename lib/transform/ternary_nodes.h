@@ -18,6 +18,12 @@ struct Rewriting {
   bool float_activations = false;
   std::string location;
   std::int64_t opset = 0;  // of the default domain
+  // New values are named <a value> mark <part>, those that all weights share <stem>.<part>; nothing
+  // in the model is.
+  std::string mark = ".";
+  std::string stem = "org.onnxpack";
+
+  std::string shared(const char* part) const { return stem + "." + part; }
 };
 
 // One weight's part in the new graph.
@@ -37,7 +43,8 @@ class TernaryRewrite {
   std::vector<onnx::NodeProto> replace(const onnx::NodeProto& node, UseKind kind) const;
 
  private:
-  std::string named(const char* part) const { return weight_.name + "." + part; }
+  std::string named(const char* part) const { return weight_.name + how_.mark + part; }
+  std::string shared(const char* part) const { return how_.shared(part); }
   onnx::TensorProto codes() const;
   onnx::TensorProto scales(bool for_dequantize) const;
   std::vector<onnx::NodeProto> dequantize() const;
