@@ -4,7 +4,7 @@ onnx-pack ternarize "$DATA/models/ternary.onnx" --encoding u2 -o u2.onnx -q > /d
 onnx-pack build t5r.onnx --backend none -o t5r.onnxpkg -q > /dev/null 2>&1
 onnx-pack add t5r.onnxpkg --blob u2.weights -t x86-64-v3 --backend b --ep E -o both.onnxpkg -q > /dev/null
 onnx-pack inspect both.onnxpkg | grep -e '^  component' -e '^  variant'
-onnx-pack verify both.onnxpkg --integrity-only -q > /dev/null && "$EXAMPLES/read_package.py" both.onnxpkg --check | sed 's/, id .*//'
+onnx-pack verify both.onnxpkg --integrity-only -q > /dev/null && python3 -B "$SUPPORT/strict_reader.py" both.onnxpkg --check | sed 's/, id .*//'
 onnx-pack extract both.onnxpkg --variant x86-64-v3-b -o out -q > /dev/null && cmp u2.weights out/variants/x86-64-v3-b/u2.weights && echo "same blob"
 python3 - <<'PY'
 import struct, zipfile

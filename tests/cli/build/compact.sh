@@ -4,7 +4,7 @@ all=(-t aarch64 -t x86-64-v2 -t x86-64-v3 -t x86-64-v4)
 pack "${all[@]}" -o plain.onnxpkg
 onnx-pack extract plain.onnxpkg --all -o tree -q > /dev/null
 check() {
-  onnx-pack verify "$1" --integrity-only -q > /dev/null && "$EXAMPLES/read_package.py" "$1" --check | sed 's/, id .*//'
+  onnx-pack verify "$1" --integrity-only -q > /dev/null && python3 -B "$SUPPORT/strict_reader.py" "$1" --check | sed 's/, id .*//'
   onnx-pack inspect "$1" | sed -n '/^unzip/p; /^  component/p; /^  variant.*B$/p'
   onnx-pack extract "$1" --all -o "$1.tree" -q > /dev/null
   (cd "$1.tree" && find . -type f ! -name layout.json -exec cmp {} ../tree/{} \;)

@@ -1,10 +1,11 @@
 # needs: models
 # A reader written from docs/format.md alone gives the same bytes as extract --all, however a package holds them.
 reader() { "$EXAMPLES/read_package.py" "$@"; }
+strict() { python3 -B "$SUPPORT/strict_reader.py" "$@"; }
 same() {
   echo "-- $1"
   reader "$1" | awk 'NR > 1 {print $2, $4}'
-  reader "$1" --check | sed 's/, id .*//'
+  reader "$1" --check > checked && strict "$1" --check | cmp - checked && sed 's/, id .*//' checked
   onnx-pack extract "$1" --all -o "$1.expected" -q > /dev/null
   reader "$1" --all -o "$1.found" && diff -r -x layout.json "$1.expected" "$1.found" && echo "$(find "$1.found" -type f | wc -l) files, equal"
 }

@@ -3,7 +3,7 @@ onnx-pack build "$DATA/models/ternary.onnx" --backend ternary --backend-path "$S
 onnx-pack extract plain.onnxpkg --all -o tree -q > /dev/null
 onnx-pack repack tree --compact -o compact.onnxpkg -q > /dev/null
 check() {
-  onnx-pack verify "$1" --integrity-only -q > /dev/null && "$EXAMPLES/read_package.py" "$1" --check | sed 's/, id .*//'
+  onnx-pack verify "$1" --integrity-only -q > /dev/null && python3 -B "$SUPPORT/strict_reader.py" "$1" --check | sed 's/, id .*//'
   onnx-pack inspect "$1" | sed -n '/^sizes/,$p' | grep -v -e '^sizes' -e padding -e 'not in this file'
   onnx-pack extract "$1" --all -o "$1.tree" -q > /dev/null
   (cd "$1.tree" && find . -type f ! -name layout.json -exec cmp {} ../tree/{} \;)
