@@ -13,6 +13,7 @@
 #include "onnxpack/select/select.h"
 #include "onnxpack/tensor/compare.h"
 #include "runner.h"
+#include "variant_trial.h"
 
 namespace onnxpack::package {
 namespace {
@@ -87,14 +88,6 @@ class ComponentBench {
     return request_.variants.empty() ||
            std::ranges::find(request_.variants, variant) != request_.variants.end();
   }
-  bool is_here(const manifest::Variant& variant) const {
-    for (const auto& partition : variant.partitions) {
-      for (const auto& blob : partition.blobs) {
-        if (!package_.holds(blob.member)) return false;
-      }
-    }
-    return true;
-  }
 
   // What select would let run on this machine takes part. An emulator could run more, and its
   // figures would say nothing.
@@ -108,7 +101,7 @@ class ComponentBench {
     for (const auto& rung : selection.ladder) {
       if (rung.variant.empty() || !asked(rung.variant)) continue;
       const auto* variant = package_.manifest().find_variant(rung.variant);
-      if (is_here(*variant)) {
+      if (holds_blobs(package_, *variant)) {
         subjects_.push_back({variant, line_of(rung.variant), false, {}});
       } else {
         leave_out(line_of(rung.variant), BenchStatus::not_run,
@@ -124,13 +117,10 @@ class ComponentBench {
   // One set of inputs for all, or the figures would not compare: of the shapes that the first
   // variant here was compiled for, unless the caller names others.
   Status choose_inputs() {
-    Shapes fixed;
-    for (const Subject& subject : subjects_) {
-      if (subject.variant == nullptr || subject.variant->fixed_shapes.empty()) continue;
-      fixed = subject.variant->fixed_shapes;
-      break;
-    }
-    for (const auto& [name, shape] : request_.inputs.shapes) fixed.erase(name);
+    std::vector<const manifest::Variant*> variants;
+    for (const Subject& subject : subjects_)
+      if (subject.variant != nullptr) variants.push_back(subject.variant);
+    const Shapes fixed = shapes_for(variants, request_.inputs.shapes);
     ONNXPACK_TRY(auto sets,
                  make_inputs(environment_, package_, component_, request_.inputs, fixed));
     inputs_ = std::move(sets.front());
@@ -270,33 +260,8 @@ class ComponentBench {
   std::vector<BenchLine> lines_;
 };
 
-Status check_names(const PackageFile& package, const std::vector<std::string>& names) {
-  std::vector<std::string> known;
-  for (const auto& variant : package.manifest().variants) known.push_back(variant.name);
-  for (const auto& name : names) {
-    if (std::ranges::find(known, name) != known.end()) continue;
-    auto near = did_you_mean(name, known);
-    return fail(
-        ErrorKind::not_found,
-        fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
-        near ? fmt::format("did you mean '{}'?", *near) : "");
-  }
-  return {};
-}
-
 manifest::EvidenceEntry entry_of(const PackageFile& package, const BenchLine& line) {
-  manifest::EvidenceEntry out;
-  out.component = line.component;
-  out.component_sha256 = package.manifest().find_component(line.component)->original.sha256;
-  out.variant = line.variant;
-  if (const auto* variant = package.manifest().find_variant(line.variant)) {
-    for (const auto& partition : variant->partitions) {
-      for (const auto& blob : partition.blobs) {
-        if (const auto* member = package.manifest().find_member(blob.member))
-          out.blobs.push_back(member->sha256);
-      }
-    }
-  }
+  auto out = evidence_about(package, line.component, line.variant);
   out.runtime = line.runtime;
   if (line.status == BenchStatus::failed) {
     out.equivalence = "failed";
@@ -366,7 +331,7 @@ std::string_view to_string(BenchStatus status) {
 
 Result<BenchReport> bench(const Environment& environment, const PackageFile& package,
                           const BenchRequest& request) {
-  ONNXPACK_CHECK(check_names(package, request.variants));
+  ONNXPACK_CHECK(check_variant_names(package, request.variants));
   BenchReport report;
   report.rounds = request.rounds;
   report.runs = request.runs;

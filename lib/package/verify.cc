@@ -9,12 +9,12 @@
 
 #include "inputs.h"
 #include "integrity.h"
-#include "members.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
 #include "onnxpack/package/backends.h"
 #include "runner.h"
 #include "ternary_check.h"
+#include "variant_trial.h"
 
 namespace onnxpack::package {
 namespace {
@@ -85,7 +85,7 @@ class ComponentVerifier {
 
   // The original graph first: its numbers are what every variant is held against.
   Status run(const std::vector<const manifest::Variant*>& variants) {
-    Shapes shapes = first_fixed_shapes(variants);
+    Shapes shapes = shapes_for(variants, request_.inputs.shapes);
     ONNXPACK_TRY(Reference * base, reference(shapes));
     add_original(*base);
     for (const manifest::Variant* variant : variants) ONNXPACK_CHECK(check(*variant, *base));
@@ -95,19 +95,6 @@ class ComponentVerifier {
   const std::string& inputs_digest() const { return inputs_digest_; }
 
  private:
-  // Generated inputs take the shapes that some variant was compiled for, so that one reference run
-  // serves most. Shapes that the caller named win.
-  Shapes first_fixed_shapes(const std::vector<const manifest::Variant*>& variants) const {
-    Shapes out;
-    for (const manifest::Variant* variant : variants) {
-      if (variant->fixed_shapes.empty()) continue;
-      out = variant->fixed_shapes;
-      break;
-    }
-    for (const auto& [name, shape] : request_.inputs.shapes) out.erase(name);
-    return out;
-  }
-
   Result<Reference*> reference(const Shapes& fixed) {
     for (Reference& known : references_) {
       if (known.fixed == fixed) return &known;
@@ -223,14 +210,12 @@ class ComponentVerifier {
                      .reference = "",
                      .outputs = {},
                      .latency = {}};
-    for (const auto& partition : variant.partitions) {
-      for (const auto& blob : partition.blobs) {
-        if (package_.holds(blob.member)) continue;
-        out.status = CheckStatus::absent;
-        out.reason = "its blobs are not in this package: dropped by select";
-      }
+    if (holds_blobs(package_, variant)) {
+      ONNXPACK_CHECK(run_and_compare(variant, base, out));
+    } else {
+      out.status = CheckStatus::absent;
+      out.reason = "its blobs are not in this package: dropped by select";
     }
-    if (out.status != CheckStatus::absent) ONNXPACK_CHECK(run_and_compare(variant, base, out));
     report_.variants.push_back(std::move(out));
     return {};
   }
@@ -307,35 +292,9 @@ class ComponentVerifier {
   std::string inputs_digest_;
 };
 
-Status check_names(const PackageFile& package, const std::vector<std::string>& names) {
-  std::vector<std::string> known;
-  for (const auto& variant : package.manifest().variants) known.push_back(variant.name);
-  for (const auto& name : names) {
-    if (std::ranges::find(known, name) != known.end()) continue;
-    auto near = did_you_mean(name, known);
-    return fail(
-        ErrorKind::not_found,
-        fmt::format("{}: no variant '{}'", printable(package.path().string()), printable(name)),
-        near ? fmt::format("did you mean '{}'?", *near) : "");
-  }
-  return {};
-}
-
 manifest::EvidenceEntry evidence_entry(const PackageFile& package, const VariantCheck& check,
                                        const std::string& inputs) {
-  manifest::EvidenceEntry out;
-  out.component = check.component;
-  if (const auto* component = package.manifest().find_component(check.component))
-    out.component_sha256 = component->original.sha256;
-  out.variant = check.variant;
-  if (const auto* variant = package.manifest().find_variant(check.variant)) {
-    for (const auto& partition : variant->partitions) {
-      for (const auto& blob : partition.blobs) {
-        if (const auto* member = package.manifest().find_member(blob.member))
-          out.blobs.push_back(member->sha256);
-      }
-    }
-  }
+  auto out = evidence_about(package, check.component, check.variant);
   out.runtime = check.runtime;
   out.equivalence = to_string(check.status);
   out.equivalence_reason = check.reason;
@@ -360,11 +319,6 @@ Status record(const Environment& environment, const PackageFile& package,
   }
   return environment.files->write_text(path, json::canonical(manifest::to_json(evidence)),
                                        io::Overwrite::yes);
-}
-
-bool holds_all(const PackageFile& package, const std::set<std::string>& members) {
-  return std::ranges::all_of(members,
-                             [&](const std::string& member) { return package.holds(member); });
 }
 
 bool all_holds(const VerifyRequest& request, const VerifyReport& report) {
@@ -401,7 +355,7 @@ Result<VerifyReport> verify(const Environment& environment, const PackageFile& p
                             const VerifyRequest& request) {
   VerifyReport report;
   report.package_id = package.id();
-  ONNXPACK_CHECK(check_names(package, request.variants));
+  ONNXPACK_CHECK(check_variant_names(package, request.variants));
   ONNXPACK_CHECK(check_integrity(environment, package, report));
   report.ok = all_holds(request, report);
   // Blobs whose digests are wrong are not run.
@@ -431,7 +385,7 @@ Result<VerifyReport> verify(const Environment& environment, const PackageFile& p
       continue;
     }
     for (const auto* variant : variants) {
-      if (!is_ternarized(*variant) || !holds_all(package, own_members(*variant))) continue;
+      if (!is_ternarized(*variant) || !holds_blobs(package, *variant)) continue;
       ONNXPACK_TRY(auto check, check_ternary_weights(environment, package, component, *variant));
       report.integrity.push_back(std::move(check));
     }
