@@ -13,13 +13,6 @@
 namespace onnxpack::transform {
 namespace {
 
-std::int64_t default_opset(const model::ModelFile& model) {
-  for (const auto& import : model.opset_imports()) {
-    if (import.domain.empty() || import.domain == "ai.onnx") return import.version;
-  }
-  return 0;
-}
-
 class Lowerer {
  public:
   Lowerer(const model::ModelFile& model, FlexForm form)

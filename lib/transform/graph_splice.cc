@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "onnxpack/base/bytes.h"
+
 namespace onnxpack::transform {
 namespace {
 
@@ -17,14 +19,9 @@ using model::WireInput;
 using model::WireMessage;
 using model::WireType;
 
-ByteView as_bytes(const std::string& text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
-
 template <typename Message>
 Bytes field_of(std::uint32_t number, const Message& message) {
-  std::string text;
-  message.SerializeToString(&text);
+  const std::string text = message.SerializeAsString();
   Bytes out;
   model::append_bytes_field(out, number, as_bytes(text));
   return out;
@@ -84,7 +81,7 @@ class Editor {
       if (!field) break;
       if (!field->is(graph_node, WireType::bytes)) continue;
       if (!edit_.looks_at(model_.nodes()[index++])) continue;
-      ONNXPACK_TRY(auto node, read_message<onnx::NodeProto>(model_, *field, "node"));
+      ONNXPACK_TRY(auto node, read_node(model_, *field));
       ONNXPACK_TRY(auto nodes, edit_.replace(std::move(node)));
       if (!nodes) continue;
       changed = true;
@@ -96,22 +93,8 @@ class Editor {
     edited.append_range({copied, graph.end() - copied});
     out_.append_range({copied_, whole.begin - copied_});
     copied_ = whole.end();
-    append_graph(edited);
+    append_graph(out_, edited);
     return {};
-  }
-
-  void append_graph(const model::Splice& graph) {
-    Bytes head;
-    model::append_tag(head, model_graph, WireType::bytes);
-    model::append_varint(head, graph.size);
-    out_.append_bytes(head);
-    for (const model::Segment& segment : graph.segments) {
-      if (const auto* range = std::get_if<model::FileRange>(&segment)) {
-        out_.append_range(*range);
-      } else {
-        out_.append_bytes(std::get<Bytes>(segment));
-      }
-    }
   }
 
   const model::ModelFile& model_;
@@ -124,6 +107,31 @@ class Editor {
 
 Result<model::Splice> edit_model(const model::ModelFile& model, const GraphEdit& edit) {
   return Editor(model, edit).run();
+}
+
+void append_graph(model::Splice& model, const model::Splice& graph) {
+  Bytes head;
+  model::append_tag(head, model_graph, WireType::bytes);
+  model::append_varint(head, graph.size);
+  model.append_bytes(head);
+  for (const model::Segment& segment : graph.segments) {
+    if (const auto* range = std::get_if<model::FileRange>(&segment)) {
+      model.append_range(*range);
+    } else {
+      model.append_bytes(std::get<Bytes>(segment));
+    }
+  }
+}
+
+std::int64_t default_opset(const model::ModelFile& model) {
+  for (const auto& import : model.opset_imports()) {
+    if (import.domain.empty() || import.domain == "ai.onnx") return import.version;
+  }
+  return 0;
+}
+
+Result<onnx::NodeProto> read_node(const model::ModelFile& model, const WireField& field) {
+  return read_message<onnx::NodeProto>(model, field, "node");
 }
 
 Result<onnx::FunctionProto> read_function(const model::ModelFile& model,

@@ -28,6 +28,14 @@ struct GraphEdit {
 // The splice refers to model.file(); of a model in which nothing changed it is the model itself.
 Result<model::Splice> edit_model(const model::ModelFile& model, const GraphEdit& edit);
 
+// A graph as the model's field: its ranges are those of the same file.
+void append_graph(model::Splice& model, const model::Splice& graph);
+
+// The model's version of the default domain; 0 when it imports none.
+std::int64_t default_opset(const model::ModelFile& model);
+
+// A node of the main graph, as its field. Errors: unsupported above 256 MiB, corrupt.
+Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field);
 // A function of the model. Errors: unsupported above 256 MiB, corrupt.
 Result<onnx::FunctionProto> read_function(const model::ModelFile& model,
                                           const model::WireField& field);

@@ -8,6 +8,7 @@
 #include <set>
 #include <variant>
 
+#include "graph_splice.h"
 #include "names.h"
 #include "onnx_make.h"
 #include "onnxpack/model/wire.h"
@@ -40,12 +41,6 @@ constexpr std::uint32_t graph_initializer = 5;
 constexpr std::int64_t uint2_opset = 25;
 constexpr std::int64_t uint2_ir_version = 13;
 constexpr std::int64_t oldest_opset = 13;  // inputs, not attributes, of Clip, Slice and Unsqueeze
-
-std::int64_t default_opset(const model::ModelFile& model) {
-  for (const auto& import : model.opset_imports())
-    if (import.domain.empty() || import.domain == "ai.onnx") return import.version;
-  return 0;
-}
 
 void append_message(model::Splice& splice, std::uint32_t number,
                     const google::protobuf::MessageLite& message) {
@@ -205,7 +200,7 @@ class Ternarizer {
         ONNXPACK_TRY(WireMessage graph, top.enter(*field));
         keep_up_to(*field);
         ONNXPACK_CHECK(edit_graph(graph));
-        append_graph();
+        append_graph(out_.splice, graph_);
       } else if (raises && field->is(model_opset_import, WireType::bytes)) {
         keep_up_to(*field);
       } else if (how_.form == TernaryForm::standard &&
@@ -319,20 +314,6 @@ class Ternarizer {
       }
       return std::nullopt;
     };
-  }
-
-  void append_graph() {
-    Bytes head;
-    model::append_tag(head, model_graph, WireType::bytes);
-    model::append_varint(head, graph_.size);
-    out_.splice.append_bytes(head);
-    for (const model::Segment& segment : graph_.segments) {
-      if (const auto* range = std::get_if<model::FileRange>(&segment)) {
-        out_.splice.append_range(*range);
-      } else {
-        out_.splice.append_bytes(std::get<Bytes>(segment));
-      }
-    }
   }
 
   void append_imports(bool raises) {

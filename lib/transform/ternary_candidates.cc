@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "graph_splice.h"
 #include "ternary_bodies.h"
 
 namespace onnxpack::transform {
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t model_graph = 7;
 constexpr std::uint32_t graph_node = 1;
-constexpr std::uint64_t largest_node = std::uint64_t{256} << 20;
 // A smaller matrix saves less than its new initializers and nodes cost.
 constexpr std::int64_t least_elements = 256;
 
@@ -40,10 +40,6 @@ std::int64_t integer(const onnx::NodeProto& node, std::string_view name, std::in
 float real(const onnx::NodeProto& node, std::string_view name, float otherwise) {
   const auto* found = attribute(node, name);
   return found != nullptr ? found->f() : otherwise;
-}
-
-bool holds_graphs(const std::string& op_type) {
-  return op_type == "If" || op_type == "Loop" || op_type == "Scan" || op_type == "SequenceMap";
 }
 
 class Finder {
@@ -205,17 +201,6 @@ std::optional<KnownUse> known_use(const onnx::NodeProto& node, int input) {
                      (!has_c || real(node, "beta", 1) == 1);
   if (!plain) return std::nullopt;
   return KnownUse{UseKind::gemm, integer(node, "transB", 0) == 0};
-}
-
-Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field) {
-  if (field.size > largest_node)
-    return fail(ErrorKind::unsupported,
-                fmt::format("a node of {} bytes is larger than 256 MiB", field.size));
-  ONNXPACK_TRY(Bytes bytes, model.file().read(field.payload, field.size));
-  onnx::NodeProto out;
-  if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return fail(ErrorKind::corrupt, fmt::format("the node at byte {} cannot be read", field.begin));
-  return out;
 }
 
 Result<std::vector<model::WireField>> node_fields(const model::ModelFile& model) {

@@ -42,9 +42,6 @@ struct KnownUse {
 };
 std::optional<KnownUse> known_use(const onnx::NodeProto& node, int input);
 
-// A node of the main graph as onnx's message. Errors: unsupported (larger than 256 MiB), corrupt.
-Result<onnx::NodeProto> read_node(const model::ModelFile& model, const model::WireField& field);
-
 // Fields of the main graph's nodes, in the order of model.nodes().
 Result<std::vector<model::WireField>> node_fields(const model::ModelFile& model);
 

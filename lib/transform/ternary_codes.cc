@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "graph_splice.h"
 #include "onnxpack/transform/ternarize.h"
 #include "ternary_candidates.h"
 
