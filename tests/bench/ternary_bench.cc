@@ -1,5 +1,5 @@
 // Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm|token]
-// [threads] [seconds per shape] [K]
+// [threads] [seconds per shape] [K, 0 for all] [small: pages of 4 KiB]
 //
 // gemv: see ternary_timing.h. gemm: M = 512; per panel the time of unpacking and multiplying,
 // against the peak of vpdpbusd on registers in the same rounds. token: every matrix of one token of
@@ -176,6 +176,7 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "gemv";
   const auto threads = static_cast<std::size_t>(argc > 2 ? std::atoi(argv[2]) : 1);
   const double seconds = argc > 3 ? std::atof(argv[3]) : 1.5;
+  huge_pages = argc < 6 || std::string(argv[5]) != "small";
   if (what == "gemv") gemv(threads, seconds, argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0);
   if (what == "gemm") gemm(seconds);
   if (what == "token") token(threads, seconds);

@@ -40,12 +40,15 @@ inline double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// Files are mapped in pages of 4 KiB, memory of one's own mostly in huge ones.
+inline bool huge_pages = true;
+
 inline std::uint8_t* big(std::size_t bytes) {
   constexpr std::size_t huge = std::size_t{2} << 20;
   bytes = (bytes + huge - 1) / huge * huge;
   void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) std::abort();
-  madvise(p, bytes, MADV_HUGEPAGE);
+  if (huge_pages) madvise(p, bytes, MADV_HUGEPAGE);
   std::memset(p, 0, bytes);
   return static_cast<std::uint8_t*>(p);
 }

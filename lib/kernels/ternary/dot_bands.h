@@ -1,12 +1,12 @@
 // One row of activations that is too long for the first cache beside the stream of weights,
 // AVX-512.
 //
-// Weights go in bands of rows, 64 KiB, and a band in pieces of the columns, whose activations stay
+// Weights go in bands of rows, 16 KiB, and a band in pieces of the columns, whose activations stay
 // in the first cache for all rows of the band. Memory must see one linear stream all the same (one
 // that goes piece by piece is slower by a third, since the processor's own prefetching runs past
 // every piece): while a band is multiplied, the next one is prefetched in its order, one line for
-// each line that is used, and is in the second cache when its turn comes. In an unnamed namespace,
-// see dot_tiles.h.
+// each line that is used, and is in the first cache, or the second, when its turn comes. In an
+// unnamed namespace, see dot_tiles.h.
 #pragma once
 
 #include "ternary/dot_tiles.h"
@@ -15,12 +15,17 @@
 namespace onnxpack::kernels::ternary {
 namespace {
 
-constexpr std::size_t band_bytes = 65536;
-constexpr std::size_t piece_columns = 8192;
-// From here on bands pay. Zen 5, one thread, share of the read ceiling: u2 with K = 14336 goes from
-// 0.85 to 0.90, with 23040 from 0.74 to 0.87; t5r with 23040 from 0.90 to 0.92. Shorter rows are as
-// fast or faster without, and so is u2r of any length.
-constexpr std::size_t t5r_bands_from = 16384;
+constexpr std::size_t band_bytes = 16384;
+// Bytes of a row in a piece: 8192 and 12288 columns.
+constexpr std::size_t row_plane_piece = 8192;
+constexpr std::size_t u2_piece = 3072;
+// From here on bands pay. Zen 5, one thread and two, share of the read ceiling, without bands and
+// with: u2 with K = 14336 0.93, 0.95 and 0.94, 0.96, with 23040 0.80, 0.83 and 0.93, 0.92; t5r with
+// 14336 0.93, 0.94 and 0.94, 0.96, with 23040 0.89, 0.90 and 0.92, 0.94. Shorter rows are as fast
+// or faster without, and so is u2r of any length. Bands of 64 KiB and pieces of 8192 columns, as
+// they were, gave u2 with 23040 columns 0.87: two bands and a piece of activations together have to
+// fit the first cache.
+constexpr std::size_t t5r_bands_from = 12288;
 constexpr std::size_t u2_bands_from = 8192;
 
 inline bool goes_in_bands(const DotJob& job, std::size_t columns, std::size_t from) {
@@ -29,16 +34,18 @@ inline bool goes_in_bands(const DotJob& job, std::size_t columns, std::size_t fr
 
 inline const std::uint8_t* prefetch_line(const std::uint8_t* line) {
   _mm_prefetch(reinterpret_cast<const char*>(line), _MM_HINT_T0);
+  if (reinterpret_cast<std::uintptr_t>(line) % 4096 < 64)
+    _mm_prefetch(reinterpret_cast<const char*>(line + page_ahead), _MM_HINT_T0);
   return line + 64;
 }
 
 // Calls piece(group or row, begin, end, next) with each piece of [0, bytes) of a row; it prefetches
 // from `next` on and returns the line behind.
 template <typename Piece>
-inline void in_bands(const DotJob& job, std::size_t bytes, std::size_t columns_in_byte,
+inline void in_bands(const DotJob& job, std::size_t bytes, std::size_t most_bytes,
                      const Piece& piece) {
   const std::size_t rows = band_bytes / job.stride + 1;
-  const std::size_t pieces = (bytes * columns_in_byte + piece_columns - 1) / piece_columns;
+  const std::size_t pieces = (bytes + most_bytes - 1) / most_bytes;
   const std::size_t step = (bytes / 64 + pieces - 1) / pieces * 64;
   for (std::size_t first = 0; first < job.groups; first += rows) {
     const std::size_t last = first + rows < job.groups ? first + rows : job.groups;
@@ -53,7 +60,7 @@ inline void in_bands(const DotJob& job, std::size_t bytes, std::size_t columns_i
 template <typename Form>
 inline void row_plane_in_bands(const DotJob& job) {
   const Form form;
-  in_bands(job, job.width, 1,
+  in_bands(job, job.width, row_plane_piece,
            [&](std::size_t g, std::size_t begin, std::size_t end, const std::uint8_t* next) {
              const std::uint8_t* bytes = job.bytes + g * job.stride;
              __m512i acc[1][5];
@@ -77,7 +84,7 @@ inline void row_plane_in_bands(const DotJob& job) {
 
 inline void u2_in_bands(const DotJob& job) {
   const Fields<V512> fields;
-  in_bands(job, job.stride, 4,
+  in_bands(job, job.stride, u2_piece,
            [&](std::size_t n, std::size_t begin, std::size_t end, const std::uint8_t* next) {
              const std::uint8_t* bytes = job.bytes + n * job.stride;
              __m512i acc[4];

@@ -21,6 +21,18 @@ namespace {
 // the read bandwidth).
 constexpr std::size_t ahead = 8192;
 
+// One line of each page (4 KiB) is asked for much earlier, so that the page's translation is there
+// when its lines are: weights mapped from a file stand in small pages. 512 bits on Zen 5, one
+// thread: from 0.91 of the read ceiling to 1.00 in small pages, from 0.97 to 0.98 in huge ones.
+// Narrower vectors are limited by instructions, and the question costs u2 a sixth of its speed.
+constexpr std::size_t page_ahead = 32768;
+template <typename V>
+inline void prefetch_stream(const std::uint8_t* p) {
+  V::prefetch(p + ahead);
+  if constexpr (V::bytes == 64)
+    if (reinterpret_cast<std::uintptr_t>(p) % 4096 < V::bytes) V::prefetch(p + page_ahead);
+}
+
 // Fields of two bits are not shifted down: they are 1, 4, 16 and 64 times the code, at most 192 as
 // an unsigned byte, and the sums are shifted instead. 128 is no signed byte, so there the last
 // field is shifted down.
@@ -108,7 +120,7 @@ inline void row_plane_blocks(const DotJob& job, const Form& form, std::size_t g,
     for (std::size_t k = begin; k < end; k += V::bytes) {
       auto w = V::load(bytes + k);
       V::keep(w);
-      V::prefetch(bytes + k + ahead);
+      prefetch_stream<V>(bytes + k);
       typename V::reg a[M];
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < M; ++i) a[i] = V::load(job.activations + (m + i) * job.width + k);
@@ -171,12 +183,12 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
   for (; j + V::bytes <= end; j += V::bytes) {
     auto w = V::load(bytes + j);
     V::keep(w);
-    V::prefetch(bytes + j + ahead);
+    prefetch_stream<V>(bytes + j);
     step(w, j);
   }
   // With narrow blocks there is nothing but parts.
   if (j < end) {
-    V::prefetch(bytes + j + ahead);
+    prefetch_stream<V>(bytes + j);
     step(V::load_part(bytes + j, end - j), j);
   }
 #pragma GCC unroll 4
