@@ -171,7 +171,8 @@ class Deriver {
       ONNXPACK_TRY(auto step, find_transformation(steps[i].name));
       manifest::AppliedTransformation applied;
       applied.name = fmt::format("{}/{}", step->name, step->version);
-      ONNXPACK_TRY(applied.parameters, in(step->complete(steps[i].parameters), applied.name));
+      ONNXPACK_TRY(applied.parameters,
+                   in(complete_parameters(*step, steps[i].parameters), applied.name));
       auto folder = folder_ / fmt::format("step-{}", i);
       ONNXPACK_CHECK(environment_.files->make_directories(folder));
       ONNXPACK_TRY(auto made,

@@ -51,6 +51,15 @@ Result<const Transformation*> find_transformation(std::string_view text) {
                    : fmt::format("there are {}", join(known, ", ")));
 }
 
+Result<json::Object> complete_parameters(const Transformation& transformation,
+                                         const json::Object& given) {
+  auto complete = transformation.complete(given);
+  if (complete) return complete;
+  // To a reader of JSON a wrong value is corrupt; here somebody asked for it.
+  const Error& error = complete.error();
+  return fail(ErrorKind::invalid_argument, error.message(), error.hint());
+}
+
 Result<std::vector<Derivation>> needed_derivations(const model::ModelFile& model,
                                                    const std::vector<std::string>& domains) {
   ONNXPACK_TRY(bool has, transform::has_flex_attention(model));

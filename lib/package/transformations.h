@@ -35,7 +35,8 @@ struct Transformation {
   std::string_view name;
   unsigned version = 1;  // another result for the same model and parameters is another version
   std::string_view parameters;  // for people: "form=operators|expanded"
-  // All parameters, defaults filled in. Errors: invalid_argument.
+  // All parameters, defaults filled in. Errors: as json::Cursor, invalid_argument; callers want
+  // complete_parameters().
   Result<json::Object> (*complete)(const json::Object& given);
   // Same model, same parameters, same bytes. `folder` exists, is empty and outlives the result: for
   // files that the result refers to. The given model's files outlive it too. Errors: as the
@@ -47,6 +48,10 @@ struct Transformation {
 std::span<const Transformation> transformations();
 // By "name" or "name/version". Errors: not_found, with a suggestion; unsupported (the version).
 Result<const Transformation*> find_transformation(std::string_view text);
+
+// All parameters, defaults filled in. Errors: invalid_argument.
+Result<json::Object> complete_parameters(const Transformation& transformation,
+                                         const json::Object& given);
 
 // lower-flex-attention/1: transform_flex.cc.
 Result<json::Object> complete_lower_flex(const json::Object& given);

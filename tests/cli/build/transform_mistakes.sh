@@ -3,7 +3,7 @@
 build() { onnx-pack build "${MODEL:-m.onnx}" -t x86-64-v3 --backend good --backend-path "$SUPPORT/backends" -o m.onnxpkg -q "$@"; }
 build --transform x86-64-v3=lower-flex
 build --transform x86-64-v3=lower-flex-attention/2
-build --transform x86-64-v3=lower-flex-attention:form=other
+build --transform x86-64-v3=lower-flex-attention:form=other; echo "exit $?"
 build --transform x86-64-v3=lower-flex-attention:shape=square
 build --transform x86-64-v3=lower-flex-attention:form
 build --transform aarch64=lower-flex-attention

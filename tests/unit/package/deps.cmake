@@ -1,1 +1,1 @@
-set(ONNXPACK_UNIT_DEPS onnxpack::model)
+set(ONNXPACK_UNIT_DEPS onnxpack::model transform)
