@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "onnxpack/base/bytes.h"
 #include "onnxpack/base/error.h"
@@ -59,6 +60,16 @@ class ByteWindow {
   std::size_t valid_ = 0;
 };
 
+// How many of `size` bytes are equal from the first on. memcmp is some twenty times as fast as a
+// search for the first difference, which is left with the piece that has it.
+inline std::size_t equal_bytes(const std::byte* left, const std::byte* right, std::size_t size) {
+  constexpr std::size_t piece = 1024;
+  std::size_t done = 0;
+  while (size - done >= piece && std::memcmp(left + done, right + done, piece) == 0) done += piece;
+  const std::byte* end = left + std::min(size, done + piece);
+  return static_cast<std::size_t>(std::mismatch(left + done, end, right + done).first - left);
+}
+
 // How many bytes are equal from here on, at most `limit`.
 inline Result<std::uint64_t> equal_forward(ByteWindow& a, std::uint64_t at_a, ByteWindow& b,
                                            std::uint64_t at_b, std::uint64_t limit) {
@@ -68,13 +79,9 @@ inline Result<std::uint64_t> equal_forward(ByteWindow& a, std::uint64_t at_a, By
     ONNXPACK_TRY(ByteView right, b.from(at_b + done, 1));
     auto now = static_cast<std::size_t>(
         std::min<std::uint64_t>({left.size(), right.size(), limit - done}));
-    // memcmp first: it is several times as fast as a search for the first difference.
-    if (std::memcmp(left.data(), right.data(), now) != 0) {
-      auto differ = std::mismatch(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(now),
-                                  right.begin());
-      return done + static_cast<std::uint64_t>(differ.first - left.begin());
-    }
-    done += now;
+    const std::size_t equal = equal_bytes(left.data(), right.data(), now);
+    done += equal;
+    if (equal < now) return done;
   }
   return done;
 }

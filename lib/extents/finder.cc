@@ -48,6 +48,7 @@ struct Finder::State {
   class Search;
 
   void note_site(const std::byte* site, std::uint32_t source, std::uint64_t offset) {
+    for (std::size_t i = 0; i < step_size; ++i) table.prefetch(site + i);
     for (std::size_t i = 0; i < step_size; ++i) {
       if (!is_fill(load_word(site + i))) table.insert(site + i, {offset + i, source});
     }

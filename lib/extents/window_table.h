@@ -87,7 +87,14 @@ class WindowTable {
     auto [index, mask] = bloom_place(load_word(window));
     bloom_[index] |= mask;
     slots_[slot] = {hash, place};
-    if (++used_ * 2 > slots_.size()) rehash(slots_.size() * 2);
+    // Sized for half full: heads of matrices in other forms come on top, and do not make it grow.
+    if (++used_ > slots_.size() / 4 * 3) rehash(slots_.size() * 2);
+  }
+
+  // To be called some time before insert(): a table larger than the cache answers late.
+  void prefetch(const std::byte* window) const {
+    __builtin_prefetch(&slots_[static_cast<std::size_t>(hash_window(window) >> slots_shift_)], 1);
+    __builtin_prefetch(&bloom_[bloom_place(load_word(window)).first], 1);
   }
 
   std::optional<Place> find(const std::byte* window) const {

@@ -78,7 +78,8 @@ constexpr std::size_t largest_write = std::size_t{64} << 10;
 
 Status write_all(int fd, const fs::path& path, std::uint64_t offset, ByteView bytes) {
   while (!bytes.empty()) {
-    const std::size_t now = std::min(bytes.size(), largest_write);
+    // Up to where a folio ends, so that none is filled in two calls.
+    const std::size_t now = std::min<std::size_t>(bytes.size(), largest_write - offset % largest_write);
     ssize_t done = retry_interrupted(
         [&] { return ::pwrite(fd, bytes.data(), now, static_cast<off_t>(offset)); });
     if (done < 0) return os_failure(errno, "write", path);
@@ -133,7 +134,11 @@ class RealWritableFile final : public WritableFile {
   Status append_from(const ReadableFile& source, std::uint64_t offset,
                      std::uint64_t size) override {
     std::uint64_t left = size;
-    if (auto from = source.descriptor()) {
+    // Nothing can be shared where the two do not stand alike in their blocks, and the kernel, which
+    // copies page by page, then writes every page in two halves: a buffer of ours costs less.
+    constexpr std::uint64_t page = 4096;
+    const bool alike = offset % page == position_ % page;
+    if (auto from = alike ? source.descriptor() : std::nullopt) {
       while (left > 0) {
         auto in_offset = static_cast<off64_t>(offset);
         auto out_offset = static_cast<off64_t>(position_);
