@@ -1,10 +1,10 @@
 // FlexAttention's kernels alone, without ONNX Runtime.
-// usage: bench_flex_attention types|decode [threads] [rounds]
+// usage: bench_flex_attention types|decode [threads] [rounds] [part of a row's name, for decode]
 //
 // types: bf16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
 // bytes of K and V by time against the speed of reading the same memory in the same rounds: the
-// best of plain 64-byte loads and of such with prefetch 2 to 16 KiB ahead, each thread its own
-// share.
+// best of plain loads, as wide as the CPU has them, and of such with prefetch 1 to 16 KiB ahead,
+// each thread its own share.
 //
 // In every round each contender runs once, so that a machine that slows down slows all; medians are
 // compared, with the 10th and 90th percentile beside them. On one thread time is the thread's own
@@ -163,6 +163,10 @@ typedef float Line __attribute__((vector_size(64), aligned(4)));
 
 volatile float sink;
 
+// With the widest loads there are: by narrower ones the loop itself is slower than the memory.
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
 void read_all(const void* data, std::size_t bytes, std::size_t ahead) {
   const char* at = static_cast<const char*>(data);
   Line sums[8] = {};
@@ -207,7 +211,7 @@ void types(std::size_t threads, int rounds) {
   }
 }
 
-void decode(std::size_t threads, int rounds) {
+void decode(std::size_t threads, int rounds, const std::string& only) {
   Threads parallel(threads);
   struct Row {
     std::int64_t queries, heads, kv_heads, size;
@@ -216,13 +220,19 @@ void decode(std::size_t threads, int rounds) {
     for (const Row& row :
          {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
           Row{8, 8, 8, 128}, Row{2, 32, 8, 128}, Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {
+      char what[64];
+      std::snprintf(what, sizeof what, "%-4s L %d, heads %2d/%-2d, D %3d",
+                    std::string(to_string(type)).c_str(), static_cast<int>(row.queries),
+                    static_cast<int>(row.heads), static_cast<int>(row.kv_heads),
+                    static_cast<int>(row.size));
+      if (std::string(what).find(only) == std::string::npos) continue;
       const std::int64_t bytes = 128 << 20;
       const std::int64_t keys = bytes / (row.kv_heads * row.size * (type == Type::f32 ? 4 : 2));
       Problem p(type, false, row.heads, row.kv_heads, row.queries, keys, row.size);
       const double work = 2.0 * static_cast<double>(p.key_bytes());
       std::vector<Contender> all;
       all.push_back({"decode", work, [&] { p.run(parallel); }});
-      for (std::size_t ahead : {0, 2048, 4096, 8192, 16384}) {
+      for (std::size_t ahead : {0, 1024, 4096, 16384}) {
         all.push_back({"read", work, [&p, &parallel, threads, ahead] {
                          parallel_for(parallel, threads, [&](std::size_t i) {
                            const std::size_t share = p.key_bytes() / threads;
@@ -234,13 +244,9 @@ void decode(std::size_t threads, int rounds) {
       race(all, rounds, threads == 1);
       double best = 0;
       for (std::size_t i = 1; i < all.size(); ++i) best = std::max(best, all[i].rate());
-      std::printf(
-          "%-4s L %d, heads %2d/%-2d, D %3d, S %6d: %5.1f GB/s, read %5.1f GB/s, %.2f; ms %.2f to "
-          "%.2f\n",
-          std::string(to_string(type)).c_str(), static_cast<int>(row.queries),
-          static_cast<int>(row.heads), static_cast<int>(row.kv_heads), static_cast<int>(row.size),
-          static_cast<int>(keys), all[0].rate(), best, all[0].rate() / best,
-          1e3 * all[0].percentile(0.1), 1e3 * all[0].percentile(0.9));
+      std::printf("%s, S %6d: %5.1f GB/s, read %5.1f GB/s, %.2f; ms %.2f to %.2f\n", what,
+                  static_cast<int>(keys), all[0].rate(), best, all[0].rate() / best,
+                  1e3 * all[0].percentile(0.1), 1e3 * all[0].percentile(0.9));
     }
   }
 }
@@ -254,9 +260,9 @@ int main(int argc, char** argv) {
   if (what == "types") {
     types(threads, rounds);
   } else if (what == "decode") {
-    decode(threads, rounds);
+    decode(threads, rounds, argc > 4 ? argv[4] : "");
   } else {
-    std::fprintf(stderr, "usage: bench_flex_attention types|decode [threads] [rounds]\n");
+    std::fprintf(stderr, "usage: bench_flex_attention types|decode [threads] [rounds] [row]\n");
     return 2;
   }
   return 0;

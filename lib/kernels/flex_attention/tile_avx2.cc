@@ -7,6 +7,7 @@ const TileOps& tile_ops_avx2() {
   static constexpr TileOps ops = {.isa = Isa::avx2,
                                   .products = float_products,
                                   .softmax = softmax,
+                                  .few_softmax = few_softmax,
                                   .probabilities = probabilities,
                                   .divide = divide,
                                   .transpose = transpose,

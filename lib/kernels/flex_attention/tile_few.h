@@ -1,6 +1,7 @@
-// The loops for a few queries and many keys (decode): each query and each output is a row of its
-// own, a row of K or V is read once for all of them, and memory is what bounds the speed. Products
-// as in tile_products.h.
+// The loops for a few queries and many keys (decode): each query, each row of its scores and each
+// output is a row of its own, a row of K or V is read once for all of them, and memory is what
+// bounds the speed (tile_worker_few.cc). Whatever else is done with a tile runs along those rows
+// too: with queries as lanes most of a vector would be empty.
 #pragma once
 
 #include "flex_attention/tile_products.h"
@@ -8,6 +9,7 @@
 namespace {
 
 using onnxpack::kernels::flex::most_few;
+using onnxpack::kernels::flex::most_rows;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
@@ -16,8 +18,6 @@ constexpr std::size_t few_scores_at_once = 16;
 constexpr std::size_t few_sums = 10;
 constexpr std::size_t few_scores_at_once = 8;
 #endif
-// How far ahead of its use memory is asked for, beyond what the hardware sees by itself.
-constexpr std::size_t fetch_distance = 8192;
 
 inline Vf load_part(const float* from, std::size_t count) {
   Vf out{};
@@ -25,153 +25,244 @@ inline Vf load_part(const float* from, std::size_t count) {
   return out;
 }
 
-inline void fetch_row(const float* row, std::size_t size) {
-  const char* at = reinterpret_cast<const char*>(row) + fetch_distance;
-  for (std::size_t byte = 0; byte < size * sizeof(float); byte += 64) __builtin_prefetch(at + byte);
+// The next line of what will be read soon.
+inline void ask(const char*& ahead) {
+  __builtin_prefetch(ahead);
+  ahead += 64;
 }
 
-// The sums of the lanes of 8 vectors.
-inline void sums_of_8(const Vf (&x)[8], float* to) {
-#if defined(__AVX512F__)
-  __m512 pairs[4];
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) {
-    const auto a = reinterpret_cast<__m512>(x[2 * i]);
-    const auto b = reinterpret_cast<__m512>(x[2 * i + 1]);
-    pairs[i] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-  }
-  // Of each quarter of a vector now the sums of four.
-  __m512 fours[2];
-#pragma GCC unroll 2
-  for (std::size_t i = 0; i < 2; ++i) {
-    const __m512d a = _mm512_castps_pd(pairs[2 * i]);
-    const __m512d b = _mm512_castps_pd(pairs[2 * i + 1]);
-    fours[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
-                             _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-  }
-  const __m512 halves = _mm512_add_ps(_mm512_shuffle_f32x4(fours[0], fours[1], 0x44),
-                                      _mm512_shuffle_f32x4(fours[0], fours[1], 0xEE));
-  const __m512 all = _mm512_add_ps(halves, _mm512_shuffle_f32x4(halves, halves, 0xB1));
-  _mm256_storeu_ps(to, _mm512_castps512_ps256(_mm512_shuffle_f32x4(all, all, 0x08)));
-#else
-  for (std::size_t i = 0; i < 8; ++i) to[i] = lanes_sum(x[i]);
-#endif
-}
-
-// K keys by R queries; queries are padded by zeros to whole vectors, `query_stride` apart.
-template <typename Of, std::size_t K, std::size_t R>
-inline void few_scores_block(const float* queries, std::size_t query_stride, const float* keys,
-                             std::size_t stride, std::size_t size, std::size_t lanes, float* tile) {
-  constexpr std::size_t groups = (K * R + 7) / 8;
-  Vf acc[groups][8] = {};
-#pragma GCC unroll 8
-  for (std::size_t k = 0; Of::in_place && k < K; ++k) fetch_row(keys + k * stride, size);
-  std::size_t e = 0;
-  for (; e + width <= size; e += width) {
-#pragma GCC unroll 8
-    for (std::size_t k = 0; k < K; ++k) {
-      const Vf key = load(keys + k * stride + e);
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) {
-        Vf& sum = acc[(k * R + r) / 8][(k * R + r) % 8];
-        sum = Of::add(sum, load(queries + r * query_stride + e), key);
-      }
-    }
-  }
-  if (e < size) {
-#pragma GCC unroll 8
-    for (std::size_t k = 0; k < K; ++k) {
-      const Vf key = load_part(keys + k * stride + e, size - e);
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) {
-        Vf& sum = acc[(k * R + r) / 8][(k * R + r) % 8];
-        sum = Of::add(sum, load(queries + r * query_stride + e), key);
-      }
-    }
-  }
-  alignas(64) float sums[16] = {};
-#pragma GCC unroll 2
-  for (std::size_t i = 0; i < groups; ++i) sums_of_8(acc[i], sums + 8 * i);
-  for (std::size_t i = 0; i < 8 * groups; i += width) store(sums + i, Of::stored(load(sums + i)));
-#pragma GCC unroll 8
-  for (std::size_t k = 0; k < K; ++k)
-    std::memcpy(tile + k * lanes, sums + k * R, R * sizeof(float));
-}
-
-template <typename Of, std::size_t R>
-void few_scores_of(const float* queries, std::size_t query_stride, const float* keys,
-                   std::size_t stride, std::size_t rows, std::size_t size, std::size_t lanes,
-                   float* tile) {
-  constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
-  std::size_t k = 0;
-  for (; k + keys_at_once <= rows; k += keys_at_once) {
-    few_scores_block<Of, keys_at_once, R>(queries, query_stride, keys + k * stride, stride, size,
-                                          lanes, tile + k * lanes);
-  }
-  for (; k < rows; ++k)
-    few_scores_block<Of, 1, R>(queries, query_stride, keys + k * stride, stride, size, lanes,
-                               tile + k * lanes);
-}
-
-// N vectors of each of R outputs, `out_stride` apart, the last vector of `part` floats.
-template <typename Of, std::size_t N, std::size_t R>
-inline void few_weigh_block(const float* tile, std::size_t rows, const float* values,
-                            std::size_t stride, std::size_t part, std::size_t lanes,
-                            const float* factor, float* out, std::size_t out_stride, bool first) {
-  Vf acc[N][R];
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n)
-      acc[n][r] = load(out + r * out_stride + n * width) * factor[r];
-  }
-  for (std::size_t k = 0; k < rows; ++k) {
-    const float* row = values + k * stride;
-    if (Of::in_place && first) fetch_row(row, stride);
-    Vf line[N];
+// K and V of f32 as they lie. `Number` is what they are made of; a vector of a key holds
+// `key_numbers`; `rows_together` rows of V meet as many weights in one product.
+struct FewFloats : Products {
+  using Number = float;
+  static constexpr std::size_t key_numbers = width;
+  static constexpr std::size_t rows_together = 1;
+  static constexpr std::size_t turned_from = most_few + 1;  // never: no gain at D 128
+  explicit FewFloats(float /*factor*/) {}
+  Vf key(const float* at) const { return load(at); }
+  Vf key_part(const float* at, std::size_t count) const { return load_part(at, count); }
+  // N vectors of `rows` rows, the last of `part` floats.
+  template <std::size_t N>
+  void values(const float* row, std::size_t /*stride*/, std::size_t /*rows*/, std::size_t part,
+              Vf (&line)[N]) const {
 #pragma GCC unroll 8
     for (std::size_t n = 0; n < N; ++n)
       line[n] =
           n + 1 < N || part == width ? load(row + n * width) : load_part(row + n * width, part);
+  }
+  // The weights of `count` rows of a tile as `values` wants them, in rows of most_rows /
+  // rows_together.
+  static const float* weights(const float* tile, std::size_t /*rows*/, std::size_t /*count*/,
+                              float* /*room*/) {
+    return tile;
+  }
+};
+
+// to[i] = the sum of the lanes of x[i]; `stored` is applied to it.
+template <typename In, std::size_t Count>
+inline void lanes_sums(const Vf (&x)[Count], float* to) {
+#if defined(__AVX512F__)
+  static_assert(Count == 8 || Count == 16);
+  constexpr std::size_t fours_count = Count / 4;
+  __m512 fours[fours_count];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < fours_count; ++i) {
+    __m512 twos[2];
+#pragma GCC unroll 2
+    for (std::size_t j = 0; j < 2; ++j) {
+      const auto a = reinterpret_cast<__m512>(x[4 * i + 2 * j]);
+      const auto b = reinterpret_cast<__m512>(x[4 * i + 2 * j + 1]);
+      twos[j] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    }
+    const __m512d a = _mm512_castps_pd(twos[0]);
+    const __m512d b = _mm512_castps_pd(twos[1]);
+    // Of each quarter of four vectors the sums.
+    fours[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                             _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  auto quarters = [](__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+  };
+  const __m512 low = quarters(fours[0], fours[1]);
+  const __m512 high = Count == 16 ? quarters(fours[fours_count - 2], fours[fours_count - 1]) : low;
+  store(to, In::stored(reinterpret_cast<Vf>(quarters(low, high))));
+#else
+  for (std::size_t i = 0; i < Count; ++i) to[i] = lanes_sum(x[i]);
+#endif
+}
+
+// K keys by R queries; queries are padded by zeros to whole vectors, `query_stride` apart.
+template <std::size_t K, std::size_t R, typename In>
+inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
+                             const typename In::Number* keys, std::size_t size, float* tile,
+                             const char*& ahead) {
+  constexpr std::size_t count = K * R > 8 ? 16 : 8;
+  Vf acc[count] = {};
+  // Called twice, which the compiler takes for a reason to leave the sums in memory.
+  auto add = [&](std::size_t at, const Vf(&key)[K]) __attribute__((always_inline)) {
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
-      const Vf weight = splat(tile[k * lanes + r]);
+      const Vf query = load(queries + r * query_stride + at);
 #pragma GCC unroll 8
-      for (std::size_t n = 0; n < N; ++n) acc[n][r] = Of::add(acc[n][r], weight, line[n]);
+      for (std::size_t k = 0; k < K; ++k) {
+        acc[r * K + k] = In::add(acc[r * K + k], query, key[k]);
+      }
+    }
+  };
+  std::size_t e = 0;
+  std::size_t at = 0;
+  Vf key[K];
+  for (; e + In::key_numbers <= size; e += In::key_numbers, at += width) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < K; ++k) {
+      key[k] = in.key(keys + k * size + e);
+      ask(ahead);
+    }
+    add(at, key);
+  }
+  if (e < size) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < K; ++k) {
+      key[k] = in.key_part(keys + k * size + e, size - e);
+      ask(ahead);
+    }
+    add(at, key);
+  }
+  alignas(64) float sums[16];
+  lanes_sums<In>(acc, sums);
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r)
+    std::memcpy(tile + r * most_rows, sums + r * K, K * sizeof(float));
+}
+
+#if defined(__AVX512F__)
+// Columns of K that are made at a time, and the room for them: they stay in the nearest cache.
+constexpr std::size_t columns_room = 4096;
+
+// columns[e * 16 * N + k] = number e, or pair e, of 16 * N keys, from number `first` to `last`.
+template <std::size_t N, typename In>
+__attribute__((noinline)) const char* turn_keys(const In& in, const typename In::Number* keys,
+                                                std::size_t size, std::size_t first,
+                                                std::size_t last, float* columns,
+                                                const char* ahead) {
+  for (std::size_t n = 0; n < N; ++n) {
+    float* to = columns + n * width;
+    for (std::size_t e = first; e < last; e += In::key_numbers) {
+      __m512 square[16];
+      const typename In::Number* at = keys + n * 16 * size + e;
+      if (e + In::key_numbers <= size) {
+#pragma GCC unroll 16
+        for (std::size_t k = 0; k < 16; ++k)
+          square[k] = reinterpret_cast<__m512>(in.key(at + k * size));
+      } else {
+        for (std::size_t k = 0; k < 16; ++k)
+          square[k] = reinterpret_cast<__m512>(in.key_part(at + k * size, size - e));
+      }
+#pragma GCC unroll 16
+      for (std::size_t k = 0; k < 16; ++k) ask(ahead);
+      turn_square(square);
+#pragma GCC unroll 16
+      for (std::size_t k = 0; k < 16; ++k, to += N * width) _mm512_store_ps(to, square[k]);
+    }
+  }
+  return ahead;
+}
+
+// 16 * N keys by R queries with the keys as lanes. To turn a square of K takes 4 steps a line,
+// however many queries there are; nothing is left to be summed across lanes.
+template <std::size_t N, std::size_t R, typename In>
+inline const char* few_scores_turned(const In& in, const float* queries, std::size_t query_stride,
+                                     const typename In::Number* keys, std::size_t size, float* tile,
+                                     const char* ahead) {
+  constexpr std::size_t depth = columns_room / (N * width);
+  alignas(64) float columns[columns_room];
+  Vf acc[R][N] = {};
+  constexpr std::size_t step = depth / width * In::key_numbers;
+  for (std::size_t e = 0, at = 0; e < size; e += step, at += depth) {
+    const std::size_t last = size - e < step ? size : e + step;
+    ahead = turn_keys<N>(in, keys, size, e, last, columns, ahead);
+    const std::size_t squares = (last - e + In::key_numbers - 1) / In::key_numbers;
+    block<In>(queries + at, query_stride, 1, columns, N * width, squares * width, acc);
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t n = 0; n < N; ++n)
+      store(tile + r * most_rows + n * width, In::stored(acc[r][n]));
+  }
+  return ahead;
+}
+#endif
+
+template <std::size_t R, typename In>
+__attribute__((noinline)) void few_scores_of(const In& in, const float* queries,
+                                             std::size_t query_stride,
+                                             const typename In::Number* keys, std::size_t rows,
+                                             std::size_t size, float* tile, const char* ahead) {
+  constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
+  std::size_t k = 0;
+#if defined(__AVX512F__)
+  if constexpr (R >= In::turned_from) {
+    constexpr std::size_t at_once = R > 4 ? 2 : R > 2 ? 4 : 8;
+    for (; k + at_once * width <= rows; k += at_once * width)
+      ahead = few_scores_turned<at_once, R>(in, queries, query_stride, keys + k * size, size,
+                                            tile + k, ahead);
+  }
+#endif
+  for (; k + keys_at_once <= rows; k += keys_at_once) {
+    few_scores_block<keys_at_once, R>(in, queries, query_stride, keys + k * size, size, tile + k,
+                                      ahead);
+  }
+  for (; k < rows; ++k)
+    few_scores_block<1, R>(in, queries, query_stride, keys + k * size, size, tile + k, ahead);
+}
+
+// N vectors of each of R outputs, `out_stride` apart, the last vector of `part` floats.
+template <std::size_t N, std::size_t R, typename In>
+inline void few_weigh_block(const In& in, const float* weights, std::size_t rows,
+                            const typename In::Number* values, std::size_t stride, std::size_t part,
+                            const float* factor, float* out, std::size_t out_stride,
+                            const char*& ahead) {
+  Vf acc[R][N];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t n = 0; n < N; ++n)
+      acc[r][n] = load(out + r * out_stride + n * width) * factor[r];
+  }
+  for (std::size_t k = 0; k < rows; k += In::rows_together) {
+    Vf line[N];
+    in.values(values + k * stride, stride, rows - k, part, line);
+#pragma GCC unroll 8
+    for (std::size_t n = 0; n < N; ++n) ask(ahead);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      const float weight = weights[r * (most_rows / In::rows_together) + k / In::rows_together];
+#pragma GCC unroll 8
+      for (std::size_t n = 0; n < N; ++n) acc[r][n] = In::add(acc[r][n], weight, line[n]);
     }
   }
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n) store(out + r * out_stride + n * width, acc[n][r]);
+    for (std::size_t n = 0; n < N; ++n) store(out + r * out_stride + n * width, acc[r][n]);
   }
 }
 
 // From `e` on as long as N vectors fit, then with half as many.
-template <typename Of, std::size_t N, std::size_t R>
-void few_weigh_from(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                    std::size_t size, std::size_t lanes, const float* factor, float* out,
-                    std::size_t out_stride, std::size_t e) {
+template <std::size_t N, std::size_t R, typename In>
+void few_weigh_from(const In& in, const float* weights, std::size_t rows,
+                    const typename In::Number* values, std::size_t size, const float* factor,
+                    float* out, std::size_t out_stride, const char* ahead, std::size_t e) {
   for (; e + N * width <= size; e += N * width)
-    few_weigh_block<Of, N, R>(tile, rows, values + e, stride, width, lanes, factor, out + e,
-                              out_stride, e == 0);
+    few_weigh_block<N, R>(in, weights, rows, values + e, size, width, factor, out + e, out_stride,
+                          ahead);
   if constexpr (N > 1) {
-    few_weigh_from<Of, N / 2, R>(tile, rows, values, stride, size, lanes, factor, out, out_stride,
-                                 e);
+    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, ahead, e);
   } else if (e < size) {
-    few_weigh_block<Of, 1, R>(tile, rows, values + e, stride, size - e, lanes, factor, out + e,
-                              out_stride, e == 0);
+    few_weigh_block<1, R>(in, weights, rows, values + e, size, size - e, factor, out + e,
+                          out_stride, ahead);
   }
-}
-
-template <typename Of, std::size_t R>
-void few_weigh_of(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                  std::size_t size, std::size_t lanes, const float* factor, float* out,
-                  std::size_t out_stride) {
-  constexpr std::size_t fits = few_sums / R;
-  constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
-  few_weigh_from<Of, at_once, R>(tile, rows, values, stride, size, lanes, factor, out, out_stride,
-                                 0);
 }
 
 // Calls run<R>() for the `count` of queries there are.
@@ -198,21 +289,28 @@ inline void for_count(std::size_t count, Run&& run) {
   }
 }
 
-template <typename Of>
-void few_scores(const float* queries, std::size_t query_stride, std::size_t count,
-                const float* keys, std::size_t stride, std::size_t rows, std::size_t size,
-                std::size_t lanes, float* tile) {
+template <typename In>
+void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
+                std::size_t rows, std::size_t size, float factor, float* tile, const char* ahead) {
+  const In in(factor);
   for_count(count, [&]<std::size_t R>() {
-    few_scores_of<Of, R>(queries, query_stride, keys, stride, rows, size, lanes, tile);
+    few_scores_of<R>(in, queries, query_stride, static_cast<const typename In::Number*>(keys), rows,
+                     size, tile, ahead);
   });
 }
 
-template <typename Of>
-void few_weigh(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-               std::size_t size, std::size_t count, std::size_t lanes, const float* factor,
-               float* out, std::size_t out_stride) {
+template <typename In>
+void few_weigh(const float* tile, std::size_t rows, const void* values, std::size_t size,
+               std::size_t count, const float* factor, float* out, std::size_t out_stride,
+               const char* ahead) {
+  const In in(1.0F);
+  alignas(64) float room[In::rows_together > 1 ? most_few * most_rows / In::rows_together : 1];
+  const float* weights = In::weights(tile, rows, count, room);
   for_count(count, [&]<std::size_t R>() {
-    few_weigh_of<Of, R>(tile, rows, values, stride, size, lanes, factor, out, out_stride);
+    constexpr std::size_t fits = few_sums / R;
+    constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
+    few_weigh_from<at_once, R>(in, weights, rows, static_cast<const typename In::Number*>(values),
+                               size, factor, out, out_stride, ahead, 0);
   });
 }
 

@@ -10,8 +10,8 @@ using onnxpack::kernels::flex::Type;
 
 constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores<Products>,
                                                                 .weigh = weigh<Products>,
-                                                                .few_scores = few_scores<Products>,
-                                                                .few_weigh = few_weigh<Products>};
+                                                                .few_scores = few_scores<FewFloats>,
+                                                                .few_weigh = few_weigh<FewFloats>};
 
 constexpr float log2_e = 1.44269504088896341F;
 
@@ -58,6 +58,42 @@ void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_t count
   });
 }
 
+// The same along rows of most_rows; what is beyond `rows` becomes 0.
+void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
+                 float* factor) {
+  const std::size_t end = (rows + width - 1) / width * width;
+  alignas(64) float most[16];
+  std::memcpy(most, maximum, sizeof most);
+  for (std::size_t r = 0; r < count; ++r) {
+    float* row = tile + r * most_rows;
+    for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
+    Vf largest = splat(maximum[r]);
+    for (std::size_t k = 0; k < end; k += width) largest = larger(load(row + k), largest);
+    most[r] = lanes_max(largest);
+  }
+  for (std::size_t r = 0; r < count; r += width) {
+    const Vf old = load(maximum + r) * log2_e;
+    const Vf now = load(most + r);
+    store(maximum + r, now);
+    const Vf base = choose(now == -__builtin_inff(), Vf{}, now) * log2_e;
+    const Vf shrink = power_of_two(old - base);
+    store(factor + r, shrink);
+    store(sum + r, load(sum + r) * shrink);
+    store(most + r, base);
+  }
+  for (std::size_t r = 0; r < count; ++r) {
+    float* row = tile + r * most_rows;
+    const Vf base = splat(most[r]);
+    Vf total{};
+    for (std::size_t k = 0; k < end; k += width) {
+      const Vf value = power_of_two(load(row + k) * log2_e - base);
+      total = total + value;
+      store(row + k, value);
+    }
+    sum[r] += lanes_sum(total);
+  }
+}
+
 void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                    const float* maximum, const float* sum) {
   for (std::size_t k = 0; k < rows; ++k) {
@@ -75,40 +111,15 @@ void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t
 inline void transpose_square(const float* from, std::size_t from_stride, float by, float* to,
                              std::size_t to_stride) {
   __m512 rows[16];
-  __m512 mixed[16];
 #pragma GCC unroll 16
   for (std::size_t i = 0; i < 16; ++i) rows[i] = _mm512_loadu_ps(from + i * from_stride);
   if (by != 1.0F) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < 16; ++i) rows[i] = _mm512_mul_ps(rows[i], _mm512_set1_ps(by));
   }
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < 8; ++i) {
-    mixed[2 * i] = _mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
-    mixed[2 * i + 1] = _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
-  }
-  // rows[4 * i + j]: of each quarter column j of rows 4 * i to 4 * i + 3.
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) {
-#pragma GCC unroll 2
-    for (std::size_t half = 0; half < 2; ++half) {
-      const __m512d above = _mm512_castps_pd(mixed[4 * i + half]);
-      const __m512d below = _mm512_castps_pd(mixed[4 * i + 2 + half]);
-      rows[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(above, below));
-      rows[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(above, below));
-    }
-  }
-#pragma GCC unroll 4
-  for (std::size_t j = 0; j < 4; ++j) {
-    const __m512 a = _mm512_shuffle_f32x4(rows[j], rows[4 + j], 0x44);
-    const __m512 b = _mm512_shuffle_f32x4(rows[8 + j], rows[12 + j], 0x44);
-    const __m512 c = _mm512_shuffle_f32x4(rows[j], rows[4 + j], 0xEE);
-    const __m512 d = _mm512_shuffle_f32x4(rows[8 + j], rows[12 + j], 0xEE);
-    _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(a, b, 0x88));
-    _mm512_storeu_ps(to + (4 + j) * to_stride, _mm512_shuffle_f32x4(a, b, 0xDD));
-    _mm512_storeu_ps(to + (8 + j) * to_stride, _mm512_shuffle_f32x4(c, d, 0x88));
-    _mm512_storeu_ps(to + (12 + j) * to_stride, _mm512_shuffle_f32x4(c, d, 0xDD));
-  }
+  turn_square(rows);
+#pragma GCC unroll 16
+  for (std::size_t j = 0; j < 16; ++j) _mm512_storeu_ps(to + j * to_stride, rows[j]);
 }
 #endif
 

@@ -7,6 +7,7 @@ const TileOps& tile_ops_neon() {
   static constexpr TileOps ops = {.isa = Isa::neon,
                                   .products = float_products,
                                   .softmax = softmax,
+                                  .few_softmax = few_softmax,
                                   .probabilities = probabilities,
                                   .divide = divide,
                                   .transpose = transpose,

@@ -13,8 +13,6 @@ inline constexpr std::size_t most_lanes = 96;
 inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
-// Rows that are converted at a time for a few queries: what is read and what is computed overlap.
-inline constexpr std::size_t few_rows = 16;
 // Up to so many queries of a tile take the loops for few.
 inline constexpr std::size_t most_few = 8;
 
@@ -37,13 +35,16 @@ struct ProductOps {
                 std::size_t size, std::size_t lanes, std::size_t count, const float* factor,
                 float* out, Ahead& ahead) = nullptr;
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
-  // by zeros to a multiple of 16, and out[lane * out_stride + e].
+  // by zeros to a multiple of 16, tile[lane * most_rows + k] and out[lane * out_stride + e]. K and
+  // V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
+  // `key_factor`, rounded again. From `ahead` on lines are asked for at the pace at which K or V is
+  // read; it may be any address.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
-                     const float* keys, std::size_t stride, std::size_t rows, std::size_t size,
-                     std::size_t lanes, float* tile) = nullptr;
-  void (*few_weigh)(const float* tile, std::size_t rows, const float* values, std::size_t stride,
-                    std::size_t size, std::size_t count, std::size_t lanes, const float* factor,
-                    float* out, std::size_t out_stride) = nullptr;
+                     const void* keys, std::size_t rows, std::size_t size, float key_factor,
+                     float* tile, const char* ahead) = nullptr;
+  void (*few_weigh)(const float* tile, std::size_t rows, const void* values, std::size_t size,
+                    std::size_t count, const float* factor, float* out, std::size_t out_stride,
+                    const char* ahead) = nullptr;
 };
 
 // bf16 without a detour by f32: operands become pairs, scores are given as rounded to bf16.
@@ -70,6 +71,10 @@ struct TileOps {
   // masked lanes stay at sum 0.
   void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor) = nullptr;
+  // The same for tile[lane * most_rows + k], up to most_few lanes. What is beyond `rows`, up to a
+  // multiple of 16, may be written.
+  void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
+                      float* factor) = nullptr;
   // With the final maximum and sum: tile = exp(score - maximum) / sum.
   void (*probabilities)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                         const float* maximum, const float* sum) = nullptr;

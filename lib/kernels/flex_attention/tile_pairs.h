@@ -8,6 +8,9 @@
 
 namespace {
 
+// How far ahead of its use memory is asked for, beyond what the hardware sees by itself.
+constexpr std::size_t fetch_distance = 8192;
+
 struct Pairs {
   static constexpr bool in_place = false;
   static Vf add(Vf sum, Vf a, Vf b) {
@@ -32,22 +35,33 @@ inline __mmask32 first_of(std::size_t count) {
   return count >= 32 ? ~__mmask32{0} : (__mmask32{1} << count) - 1;
 }
 
-// 32 numbers at a time: first those at even places, then those at odd ones, which are a shift and a
-// mask away from f32. A product of rows does not mind, since all come from here.
+inline void fetch_row(const void* row, std::size_t bytes) {
+  const char* at = static_cast<const char*>(row) + fetch_distance;
+  for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + byte);
+}
+
+// 32 numbers times a factor: first those at even places, then those at odd ones, which are a shift
+// and a mask away from f32. A product of rows does not mind, since all come from here.
+struct ScaledPairs {
+  __m512 by;
+  __m512i upper = _mm512_set1_epi32(static_cast<std::int32_t>(0xFFFF0000U));
+  explicit ScaledPairs(float factor) : by(_mm512_set1_ps(factor)) {}
+  __m512i operator()(__m512i both) const {
+    const __m512 even = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), by);
+    const __m512 odd = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_and_si512(both, upper)), by);
+    return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+  }
+};
+
 void scale_pairs(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
                  std::size_t stride) {
-  const __m512 by = _mm512_set1_ps(factor);
-  const __m512i upper = _mm512_set1_epi32(static_cast<std::int32_t>(0xFFFF0000U));
+  const ScaledPairs scaled(factor);
   for (std::size_t row = 0; row < rows; ++row) {
     const auto* at = static_cast<const std::uint16_t*>(from) + row * size;
     auto* out = reinterpret_cast<std::uint16_t*>(to + row * stride);
-    fetch_row(reinterpret_cast<const float*>(at), size / 2);
-    for (std::size_t e = 0; e < size; e += 32) {
-      const __m512i both = _mm512_maskz_loadu_epi16(first_of(size - e), at + e);
-      const __m512 even = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), by);
-      const __m512 odd = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_and_si512(both, upper)), by);
-      _mm512_storeu_si512(out + e, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
-    }
+    fetch_row(at, 2 * size);
+    for (std::size_t e = 0; e < size; e += 32)
+      _mm512_storeu_si512(out + e, scaled(_mm512_maskz_loadu_epi16(first_of(size - e), at + e)));
   }
 }
 
@@ -71,7 +85,7 @@ void interleave_pairs(const void* from, std::size_t rows, std::size_t size, floa
     const auto* one = static_cast<const std::uint16_t*>(from) + row * size;
     const std::uint16_t* two = row + 1 < rows ? one + size : one;
     float* out = to + row / 2 * size;
-    fetch_row(reinterpret_cast<const float*>(one), size);
+    fetch_row(one, 4 * size);
     for (std::size_t e = 0; e < size; e += 32) {
       const __mmask32 mask = first_of(size - e);
       const __m512i a = _mm512_maskz_loadu_epi16(mask, one + e);
@@ -101,10 +115,58 @@ void pack_pairs(const float* tile, std::size_t rows, std::size_t lanes, std::siz
   }
 }
 
+// For a few queries the same in registers.
+struct FewPairs : Pairs {
+  using Number = std::uint16_t;
+  static constexpr std::size_t key_numbers = 32;
+  static constexpr std::size_t rows_together = 2;
+  static constexpr std::size_t turned_from = 4;
+  ScaledPairs scaled;
+  __m512i lower = _mm512_load_si512(lower_turns.order);
+  __m512i upper = _mm512_load_si512(upper_turns.order);
+  explicit FewPairs(float factor) : scaled(factor) {}
+  Vf key(const std::uint16_t* at) const {
+    return reinterpret_cast<Vf>(scaled(_mm512_loadu_si512(at)));
+  }
+  Vf key_part(const std::uint16_t* at, std::size_t count) const {
+    return reinterpret_cast<Vf>(scaled(_mm512_maskz_loadu_epi16(first_of(count), at)));
+  }
+  template <std::size_t N>
+  void values(const std::uint16_t* row, std::size_t stride, std::size_t rows, std::size_t part,
+              Vf (&line)[N]) const {
+    if constexpr (N == 1) {
+      const __mmask32 mask = first_of(part);
+      const __m512i a = _mm512_maskz_loadu_epi16(mask, row);
+      const __m512i b = _mm512_maskz_loadu_epi16(rows > 1 ? mask : 0, row + stride);
+      line[0] = reinterpret_cast<Vf>(_mm512_permutex2var_epi16(a, lower, b));
+    } else {
+#pragma GCC unroll 8
+      for (std::size_t n = 0; n < N; n += 2) {
+        const __m512i a = _mm512_loadu_si512(row + n * 16);
+        const __m512i b =
+            rows > 1 ? _mm512_loadu_si512(row + stride + n * 16) : _mm512_setzero_si512();
+        line[n] = reinterpret_cast<Vf>(_mm512_permutex2var_epi16(a, lower, b));
+        line[n + 1] = reinterpret_cast<Vf>(_mm512_permutex2var_epi16(a, upper, b));
+      }
+    }
+  }
+  static const float* weights(const float* tile, std::size_t rows, std::size_t count, float* room) {
+    for (std::size_t r = 0; r < count; ++r) {
+      for (std::size_t k = 0; k < rows; k += 32) {
+        const float* at = tile + r * most_rows + k;
+        _mm512_storeu_si512(room + r * most_rows / 2 + k / 2,
+                            reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(_mm512_loadu_ps(at + 16),
+                                                                          _mm512_loadu_ps(at))));
+      }
+    }
+    return room;
+  }
+};
+
 constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = scores<Pairs>,
                                                                  .weigh = weigh<Pairs>,
-                                                                 .few_scores = few_scores<Pairs>,
-                                                                 .few_weigh = few_weigh<Pairs>},
+                                                                 .few_scores = few_scores<FewPairs>,
+                                                                 .few_weigh = few_weigh<FewPairs>},
                                                     .scale = scale_pairs,
                                                     .interleave = interleave_pairs,
                                                     .pack = pack_pairs};

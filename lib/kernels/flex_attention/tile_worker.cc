@@ -33,6 +33,7 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
       out_stride_(padded(size(a_.v_size))),
       queries_(few_stride_ * most_lanes),
       tile_(most_rows * most_lanes),
+      few_tile_(most_rows * lane_step),
       out_(out_stride_ * most_lanes),
       maximum_(most_lanes),
       sum_(most_lanes),
@@ -71,8 +72,7 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
-  // Lanes without a query are computed with, but never written.
-  if (few_ > 0) std::fill_n(tile_.data(), most_rows * lanes_, 0.0F);
+  if (few_ > 0) std::fill_n(few_tile_.data(), most_rows * lane_step, 0.0F);
   start_programs(tile);
 }
 
@@ -200,6 +200,8 @@ void Worker::visit(std::int64_t first, std::size_t rows, TileClass what, Pass pa
     return;
   }
   ++(what == TileClass::full ? counts_.full : counts_.partial);
+  if (few_ > 0)
+    return visit_few(first + static_cast<std::int64_t>(begin_), end_ - begin_, what, pass);
   score(first, what);
   for (const Panel& panel : std::span(panels_).first(panel_count_)) {
     if (panel.begin >= panel.end) continue;
@@ -234,12 +236,12 @@ void Worker::clear_unseen() {
   }
 }
 
-void Worker::round_scores(std::size_t rows) {
+void Worker::round_scores(float* scores, std::size_t count) {
   if (call_.spec.element == Type::f32 || pairs_ != nullptr) return;
   VmCall call;
-  call.lanes = rows * lanes_;
-  call.a = {tile_.data() + begin_ * lanes_, 0, 1};
-  call.result = tile_.data() + begin_ * lanes_;
+  call.lanes = count;
+  call.a = {scores, 0, 1};
+  call.result = scores;
   const auto extra = call_.spec.element == Type::f16 ? VmExtra::round_f16 : VmExtra::round_bf16;
   ops_.function({.extra = extra})(call);
 }
@@ -254,18 +256,9 @@ void Worker::score(std::int64_t first, TileClass what) {
   }
   const auto begin = first + static_cast<std::int64_t>(begin_);
   const auto end = first + static_cast<std::int64_t>(end_);
-  if (few_ > 0) {
-    score_few(begin, rows);
-  } else {
-    score_panels(begin, end);
-  }
+  score_panels(begin, end);
   if (what == TileClass::partial) clear_unseen();
-  // Lanes without a query see what the last one sees.
-  for (std::size_t row = 0; few_ > 0 && what == TileClass::partial && row < rows; ++row) {
-    float* lanes = tile + row * lanes_;
-    if (score_->reads_by_element()) std::fill(lanes + few_, lanes + lanes_, lanes[few_ - 1]);
-  }
-  round_scores(rows);
+  round_scores(tile, rows * lanes_);
   if (what == TileClass::partial) score_->apply(tile, begin, rows);
 }
 
@@ -289,39 +282,8 @@ void Worker::score_panels(std::int64_t begin, std::int64_t end) {
   }
 }
 
-void Worker::score_few(std::int64_t begin, std::size_t rows) {
-  float* tile = tile_.data() + begin_ * lanes_;
-  const std::size_t step = element_bytes_ == 4 ? rows : few_rows;
-  for (std::size_t row = 0; row < rows; row += step) {
-    const std::size_t count = std::min(step, rows - row);
-    const Rows keys = keys_of(begin + static_cast<std::int64_t>(row), count);
-    products().few_scores(queries_.data(), few_stride_, few_, keys.data, keys.stride, count,
-                          depth(), lanes_, tile + row * lanes_);
-  }
-}
-
-void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
-  const float* tile = tile_.data() + begin_ * lanes_;
-  if (pairs_ != nullptr) {
-    pairs_->pack(tile, rows, lanes_, lanes_, packed_.data());
-    tile = packed_.data();
-  }
-  const std::size_t step = element_bytes_ == 4 ? rows : few_rows;
-  for (std::size_t row = 0; row < rows; row += step) {
-    const std::size_t count = std::min(step, rows - row);
-    const Rows values = values_of(begin + static_cast<std::int64_t>(row), count);
-    const std::size_t of_tile = pairs_ != nullptr ? row / 2 : row;
-    products().few_weigh(tile + of_tile * lanes_, pairs_ != nullptr ? (count + 1) / 2 : count,
-                         values.data, values.stride, size(a_.v_size), few_, lanes_, factor_.data(),
-                         out_.data(), out_stride_);
-    // What was there before is shrunk once.
-    std::fill_n(factor_.data(), few_, 1.0F);
-  }
-}
-
 void Worker::weigh(std::int64_t first) {
   const auto begin = first + static_cast<std::int64_t>(begin_);
-  if (few_ > 0) return weigh_few(begin, end_ - begin_);
   const Rows values = values_of(begin, end_ - begin_);
   const auto next = first + static_cast<std::int64_t>(most_rows);
   Ahead ahead;

@@ -75,14 +75,20 @@ class Worker {
   Panel trimmed(std::size_t lane, std::int64_t first, std::size_t rows);
   void score(std::int64_t first, TileClass what);
   void score_panels(std::int64_t begin, std::int64_t end);
-  void score_few(std::int64_t begin, std::size_t rows);
+  void visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass);
+  void score_few(std::int64_t begin, std::size_t rows, TileClass what);
+  void turn_to_lanes(std::size_t rows);
+  void turn_to_rows(std::size_t rows);
   void weigh(std::int64_t first);
   void weigh_few(std::int64_t begin, std::size_t rows);
+  template <typename Do>
+  void each_few_rows(std::int64_t begin, std::size_t rows, std::size_t step, Ahead now, Ahead next,
+                     Do&& use);
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows keys_of(std::int64_t first, std::size_t rows);
   Rows values_of(std::int64_t first, std::size_t rows);
-  void round_scores(std::size_t rows);
+  void round_scores(float* scores, std::size_t count);
   void clear_unseen();
 
   const Call& call_;
@@ -98,7 +104,7 @@ class Worker {
   std::optional<TileRunner> score_;
   std::optional<TileRunner> prob_;
   std::size_t pair_stride_, few_stride_, out_stride_;
-  Floats queries_, tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
+  Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
   std::size_t few_ = 0;  // how many queries, if they take the loops for few
   std::int64_t kv_ = 0;

@@ -163,6 +163,56 @@ inline float lanes_sum(Vf x) {
 #endif
 }
 
+// The largest of the lanes, of which none is NaN.
+inline float lanes_max(Vf x) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps(reinterpret_cast<__m512>(x));
+#else
+  float parts[width];
+  store(parts, x);
+  for (std::size_t half = width / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i)
+      parts[i] = parts[i] > parts[i + half] ? parts[i] : parts[i + half];
+  }
+  return parts[0];
+#endif
+}
+
+#if defined(__AVX512F__)
+// rows[j][i] = rows[i][j]; only moves bits.
+inline void turn_square(__m512 (&rows)[16]) {
+  __m512 mixed[16];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < 8; ++i) {
+    mixed[2 * i] = _mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+    mixed[2 * i + 1] = _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+  }
+  // fours[4 * i + j]: of each quarter column j of rows 4 * i to 4 * i + 3.
+  __m512 fours[16];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      const __m512d above = _mm512_castps_pd(mixed[4 * i + half]);
+      const __m512d below = _mm512_castps_pd(mixed[4 * i + 2 + half]);
+      fours[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(above, below));
+      fours[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(above, below));
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const __m512 a = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0x44);
+    const __m512 b = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0x44);
+    const __m512 c = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0xEE);
+    const __m512 d = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0xEE);
+    rows[j] = _mm512_shuffle_f32x4(a, b, 0x88);
+    rows[4 + j] = _mm512_shuffle_f32x4(a, b, 0xDD);
+    rows[8 + j] = _mm512_shuffle_f32x4(c, d, 0x88);
+    rows[12 + j] = _mm512_shuffle_f32x4(c, d, 0xDD);
+  }
+}
+#endif
+
 inline Vf sigmoid(Vf x) {
   return 1.0F / (1.0F + exponential(-x));
 }

@@ -1,0 +1,139 @@
+// A worker with few queries (decode): their scores are rows of few_tile_, and become lanes of tile_
+// only for what is written for lanes, the programs.
+//
+// Memory is what bounds the speed, so it must not wait for what is computed. A core reads fastest
+// what it reads in order, by what its caches fetch on their own; that stops where nothing is read,
+// and hardly starts where rows are read by columns or K and V in turns. So K and V are gone through
+// a few rows at a time, and each line that is read asks for the one fetch_distance later in the
+// order in which all is read: the keys of a tile, its values, the next tile's keys. Asking for much
+// more at once is slower, since then every line waits for memory in the nearest cache's few slots.
+#include <algorithm>
+#include <limits>
+
+#include "flex_attention/tile_worker.h"
+
+namespace onnxpack::kernels::flex {
+namespace {
+
+// Two steps' worth: of D 128 in f32, 16 rows.
+constexpr std::size_t fetch_distance = 8192;
+constexpr std::size_t score_rows = 32;
+constexpr std::size_t weigh_rows = 16;
+constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
+
+std::size_t size(std::int64_t value) {
+  return static_cast<std::size_t>(value);
+}
+
+// Rows that had to be converted: asks for what is `bytes` from `ahead` on, so that the loops need
+// not.
+const char* converted(const float* rows, std::size_t bytes, const char*& ahead) {
+  for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(ahead + byte);
+  ahead = reinterpret_cast<const char*>(rows);
+  return ahead;
+}
+
+}  // namespace
+
+// Lanes without a query are computed with, but never written: they see what the last one sees.
+void Worker::turn_to_lanes(std::size_t rows) {
+  float* tile = tile_.data();
+  ops_.transpose(few_tile_.data(), lanes_, rows, most_rows, 1.0F, tile, lanes_);
+  for (std::size_t row = 0; row < rows; ++row) {
+    float* lanes = tile + row * lanes_;
+    std::fill(lanes + few_, lanes + lanes_, lanes[few_ - 1]);
+  }
+}
+
+void Worker::turn_to_rows(std::size_t rows) {
+  float* tile = few_tile_.data();
+  ops_.transpose(tile_.data(), rows, lanes_, lanes_, 1.0F, tile, most_rows);
+  // Weights may be taken in pairs.
+  for (std::size_t row = 0; rows % 2 == 1 && row < few_; ++row) tile[row * most_rows + rows] = 0;
+}
+
+void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass) {
+  counts_.scores += rows * lanes_;
+  score_few(begin, rows, what);
+  if (pass == Pass::scores)
+    ops_.few_softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data());
+  if (pass == Pass::scores && !one_pass_) return;
+  const auto end = begin + static_cast<std::int64_t>(rows);
+  const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
+  if (pass == Pass::values || modified) {
+    turn_to_lanes(rows);
+    if (pass == Pass::values) {
+      for (float* of_lane : {maximum_.data(), sum_.data()})
+        std::fill(of_lane + few_, of_lane + lanes_, of_lane[few_ - 1]);
+      ops_.probabilities(tile_.data(), rows, lanes_, lanes_, maximum_.data(), sum_.data());
+    }
+    if (modified) prob_->apply(tile_.data(), begin, rows);
+    turn_to_rows(rows);
+  }
+  weigh_few(begin, rows);
+}
+
+// use(offset, first key, count, ahead) of `step` keys at a time. What is read is `now` and then
+// `next`; `ahead` is what lies fetch_distance further on.
+template <typename Do>
+void Worker::each_few_rows(std::int64_t begin, std::size_t rows, std::size_t step, Ahead now,
+                           Ahead next, Do&& use) {
+  const auto bytes = static_cast<std::size_t>(now.end - now.at);
+  for (std::size_t row = 0; row < rows; row += step) {
+    const std::size_t at = row * (bytes / rows) + fetch_distance;
+    use(row, begin + static_cast<std::int64_t>(row), std::min(step, rows - row),
+        at < bytes ? now.at + at : next.at + (at - bytes));
+  }
+}
+
+void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
+  float* tile = few_tile_.data();
+  if (what == TileClass::empty) {
+    std::fill_n(tile, few_ * most_rows, minus_infinity);
+    return;
+  }
+  const auto end = begin + static_cast<std::int64_t>(rows);
+  const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
+  const Ahead values = bytes(a_.v, a_.v_size, begin, end);
+  const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
+  each_few_rows(begin, rows, score_rows, keys, values,
+                [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
+                  const Ahead at = bytes(a_.k, a_.qk_size, first, end);
+                  const char* from =
+                      in_place ? at.at
+                               : converted(keys_of(first, count).data,
+                                           count * size(a_.qk_size) * element_bytes_, ahead);
+                  products().few_scores(queries_.data(), few_stride_, few_, from, count,
+                                        size(a_.qk_size), root(), tile + row, ahead);
+                });
+  round_scores(tile, few_ * most_rows);
+  if (what != TileClass::partial) return;
+  turn_to_lanes(rows);
+  score_->apply(tile_.data(), begin, rows);
+  turn_to_rows(rows);
+}
+
+void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
+  const auto end = begin + static_cast<std::int64_t>(rows);
+  const Ahead values = bytes(a_.v, a_.v_size, begin, end);
+  // The tile that comes next, if it is not skipped.
+  Ahead next = values;
+  if (end < last_key_)
+    next = bytes(a_.k, a_.qk_size, end,
+                 std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
+  const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
+  each_few_rows(begin, rows, weigh_rows, values, next,
+                [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
+                  const Ahead at = bytes(a_.v, a_.v_size, first, end);
+                  const char* from =
+                      in_place ? at.at
+                               : converted(values_of(first, count).data,
+                                           count * size(a_.v_size) * element_bytes_, ahead);
+                  products().few_weigh(few_tile_.data() + row, count, from, size(a_.v_size), few_,
+                                       factor_.data(), out_.data(), out_stride_, ahead);
+                  // What was there before is shrunk once.
+                  std::fill_n(factor_.data(), few_, 1.0F);
+                });
+}
+
+}  // namespace onnxpack::kernels::flex
