@@ -1,10 +1,10 @@
 """FlexAttention against ONNX Runtime's own matrix product and its peers, in one process, in turns.
 
-usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N] [--append-path FOLDER]...
+usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N] [--row NAME]... [--append-path FOLDER]...
 
 Every round runs each contender once, so that a machine that slows down slows all of them; of each the median over rounds is compared with the
 median of SGEMM (MatMul of 2048 x 2048 by ONNX Runtime). On one thread time is the thread's own CPU time, which other programs do not stretch;
-on several it is wall time. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
+on several it is wall time. ONNX Runtime's sessions are bound to their tensors, so that nothing is copied from or to numpy. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
 
 Where PyTorch is importable (--append-path FOLDER makes a folder of packages visible behind this Python's own), torch.compile(flex_attention)
 with the same modifiers is a contender too; at the end is the geometric mean of our speed over its over all rows with a modifier.
@@ -86,7 +86,17 @@ def gemm():
 class Contender:
     def __init__(self, name, model, feeds, operations, threads, ops=True):
         session = harness.session(model, threads, ops)
-        self.prepare(name, lambda: session.run(None, feeds), operations, threads)
+        binding = session.io_binding()
+        for input_name, value in feeds.items():
+            binding.bind_cpu_input(input_name, value)
+        for output in session.get_outputs():
+            binding.bind_output(output.name)
+
+        def run():
+            session.run_with_iobinding(binding)
+
+        self.prepare(name, run, operations, threads)
+        self.output = binding.copy_outputs_to_cpu()
 
     def prepare(self, name, run, operations, threads):
         self.name, self.run, self.operations, self.times = name, run, operations, []
@@ -142,13 +152,15 @@ def find_torch(threads):
     return torch
 
 
-def contenders(length, size, threads, rng, torch):
+def contenders(length, size, threads, rng, torch, wanted):
     heads, kv_heads = (8, 8) if size == 64 else (8, 2)
     tensor = lambda h: rng.standard_normal((1, h, length, size)).astype(np.float32)  # noqa: E731
     feeds = {"Q": tensor(heads), "K": tensor(kv_heads), "V": tensor(kv_heads)}
     operations = 4 * heads * length * length * size
     flat = lambda x: np.ascontiguousarray(x.transpose(0, 2, 1, 3).reshape(1, length, -1))  # noqa: E731
     for name, modifier in MODIFIERS.items():
+        if name not in wanted:
+            continue
         model = flex(modifier, heads, kv_heads, length, size)
         ours = Contender(f"{name}", lower(model), feeds, operations, threads)
         yield ours
@@ -160,8 +172,10 @@ def contenders(length, size, threads, rng, torch):
         if heads * length * length * 4 < 2**30 and name in ("dense", "causal", "soft-cap"):
             yield Contender(f"{name}, expanded by ORT", inlined(model), feeds, operations, threads, ops=False)
     peers = {"query": flat(feeds["Q"]), "key": flat(feeds["K"]), "value": flat(feeds["V"])}
-    if heads == kv_heads:
+    if heads == kv_heads and "dense" in wanted:
         yield Contender("dense, ORT MultiHeadAttention", contrib("MultiHeadAttention", heads, kv_heads, length, size, num_heads=heads), peers, operations, threads, ops=False)
+    if "causal" not in wanted:
+        return
     gqa = peers | {"seqlens": np.int32([length - 1]), "total": np.int32([length])}
     model = contrib("GroupQueryAttention", heads, kv_heads, length, size, num_heads=heads, kv_num_heads=kv_heads)
     yield Contender("causal, ORT GroupQueryAttention", model, gqa, operations, threads, ops=False)
@@ -173,6 +187,7 @@ def main():
     parser.add_argument("--head-size", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--row", action="append", choices=MODIFIERS, help="with its peers; the default is all")
     parser.add_argument("--append-path", action="append", default=[])
     options = parser.parse_args()
     sys.path += options.append_path
@@ -186,7 +201,7 @@ def main():
     for size in options.head_size or [64, 128]:
         for length in options.length or [512, 2048]:
             base = Contender("SGEMM", gemm(), square, 2 * 2048**3, options.threads, ops=False)
-            rows = [base, *contenders(length, size, options.threads, rng, torch)]
+            rows = [base, *contenders(length, size, options.threads, rng, torch, options.row or list(MODIFIERS))]
             for _ in range(options.rounds):
                 for row in rows:
                     row.once()

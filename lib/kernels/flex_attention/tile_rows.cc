@@ -94,23 +94,30 @@ Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
 
 // The rows that this tile will write; of the next its queries, and the first keys where they are
 // another head's. Nothing else would see them coming.
-void Worker::fetch_next(const QueryTile& tile, const QueryTile* next) const {
+void Worker::plan_fetches(const QueryTile& tile, const QueryTile* next) {
+  later_count_ = 0;
   if (few_ > 0) return;
-  const std::size_t y_bytes = size(a_.v_size) * element_bytes_;
-  const char* y = static_cast<const char*>(a_.y) + row_number(tile, 0) * y_bytes;
-  for (std::size_t byte = 0; byte < size(tile.count) * y_bytes; byte += 64)
-    __builtin_prefetch(y + byte, 1, 2);
-  if (next == nullptr) return;
-  auto fetch = [](const char* at, std::size_t count) {
-    for (std::size_t byte = 0; byte < count; byte += 64) __builtin_prefetch(at + byte, 0, 2);
+  auto plan = [this](const void* base, std::size_t row, std::size_t count, std::int64_t row_size) {
+    const std::size_t row_bytes = size(row_size) * element_bytes_;
+    const char* at = static_cast<const char*>(base) + row * row_bytes;
+    later_[later_count_++] = {at, at + count * row_bytes};
   };
-  const std::size_t row_bytes = size(a_.qk_size) * element_bytes_;
-  fetch(static_cast<const char*>(a_.q) + row_number(*next, 0) * row_bytes,
-        size(next->count) * row_bytes);
-  if (next->kv_head == tile.kv_head && next->batch == tile.batch) return;
-  const std::int64_t kv = (a_.kv_batch == 1 ? 0 : next->batch) * a_.kv_heads + next->kv_head;
-  fetch(static_cast<const char*>(a_.k) + size(kv * a_.kv_length) * row_bytes,
-        std::min(most_rows, size(a_.kv_length)) * row_bytes);
+  if (next != nullptr) {
+    if (next->kv_head != tile.kv_head || next->batch != tile.batch) {
+      const std::int64_t kv = (a_.kv_batch == 1 ? 0 : next->batch) * a_.kv_heads + next->kv_head;
+      plan(a_.k, size(kv * a_.kv_length), std::min(most_rows, size(a_.kv_length)), a_.qk_size);
+    }
+    plan(a_.q, row_number(*next, 0), size(next->count), a_.qk_size);
+  }
+  plan(a_.y, row_number(tile, 0), size(tile.count), a_.v_size);
+}
+
+// One of these, where nothing else is asked for: all at once they would hold up what is computed.
+// Not so early that what is read until then drives them out of the cache again.
+void Worker::fetch_later(Ahead& ahead, std::int64_t first) {
+  const auto near = static_cast<std::int64_t>(8 * most_rows);
+  if (ahead.at < ahead.end || later_count_ == 0 || first + near < last_key_) return;
+  ahead = later_[--later_count_];
 }
 
 void Worker::write(const QueryTile& tile) {

@@ -68,7 +68,7 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   few_ = size(tile.count) <= most_few ? size(tile.count) : 0;
   kv_ = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   load_queries(tile);
-  fetch_next(tile, next);
+  plan_fetches(tile, next);
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
@@ -103,6 +103,10 @@ Ahead Worker::bytes(const void* base, std::int64_t row_size, std::int64_t first,
 void Worker::attend(std::int64_t first_key, std::int64_t last_key) {
   last_key_ = last_key;
   walk(first_key, last_key, Pass::scores);
+  for (; later_count_ > 0; --later_count_) {
+    const Ahead& rest = later_[later_count_ - 1];
+    for (const char* at = rest.at; at < rest.end; at += 64) __builtin_prefetch(at);
+  }
   const std::size_t lanes = few_ > 0 ? few_ : lanes_;
   const bool masked =
       std::ranges::any_of(std::span(sum_.data(), lanes), [](float sum) { return sum == 0; });
@@ -275,6 +279,7 @@ void Worker::score_panels(std::int64_t begin, std::int64_t end) {
   Ahead ahead = bytes(a_.v, a_.v_size, begin, end);
   for (const Panel& panel : std::span(panels_).first(panel_count_)) {
     if (panel.begin >= panel.end) continue;
+    fetch_later(ahead, begin);
     products().scores(queries_.data() + panel.lane,
                       keys.data + (panel.begin - begin_) * keys.stride, keys.stride,
                       panel.end - panel.begin, depth(), lanes_, panel.count,
@@ -301,6 +306,7 @@ void Worker::weigh(std::int64_t first) {
       rows = (rows + 1) / 2;
       skipped /= 2;
     }
+    fetch_later(ahead, first);
     products().weigh(tile, rows, values.data + skipped * values.stride, values.stride,
                      size(a_.v_size), lanes_, panel.count, factor_.data() + panel.lane,
                      out_.data() + panel.lane, ahead);

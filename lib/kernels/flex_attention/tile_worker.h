@@ -66,7 +66,8 @@ class Worker {
   void load_queries(const QueryTile& tile);
   void load_few_queries(const std::byte* from, std::size_t count);
   void start_programs(const QueryTile& tile);
-  void fetch_next(const QueryTile& tile, const QueryTile* next) const;
+  void plan_fetches(const QueryTile& tile, const QueryTile* next);
+  void fetch_later(Ahead& ahead, std::int64_t first);
   Ahead bytes(const void* base, std::int64_t row_size, std::int64_t first, std::int64_t last) const;
 
   void walk(std::int64_t first, std::int64_t last, Pass pass);
@@ -113,6 +114,8 @@ class Worker {
   std::size_t panel_count_ = 0;
   std::size_t begin_ = 0, end_ = 0;  // rows that any panel sees
   int worth_trimming_ = 2;
+  std::array<Ahead, 3> later_{};
+  std::size_t later_count_ = 0;
   TileCounts counts_;
 };
 
