@@ -12,6 +12,7 @@ constexpr std::uint32_t model_graph = 7;
 constexpr std::uint32_t model_opset_import = 8;
 constexpr std::uint32_t model_functions = 25;
 constexpr std::uint32_t graph_node = 1;
+constexpr std::uint32_t graph_initializer = 5;
 constexpr std::uint64_t largest_message = std::uint64_t{256} << 20;
 
 using model::WireField;
@@ -91,6 +92,10 @@ class Editor {
     }
     if (!changed) return {};
     edited.append_range({copied, graph.end() - copied});
+    if (edit_.initializers) {
+      for (const auto& tensor : edit_.initializers())
+        edited.append_bytes(field_of(graph_initializer, tensor));
+    }
     out_.append_range({copied_, whole.begin - copied_});
     copied_ = whole.end();
     append_graph(out_, edited);

@@ -19,6 +19,9 @@ struct GraphEdit {
   std::function<bool(const model::Node&)> looks_at;
   // What stands for the node; nothing: it stays, byte for byte.
   std::function<Result<std::optional<std::vector<onnx::NodeProto>>>(onnx::NodeProto)> replace;
+  // Further initializers of the graph, asked for when all nodes were seen. Absent: none. Written only
+  // where a node was replaced.
+  std::function<std::vector<onnx::TensorProto>()> initializers;
   // Whether a function, as its field of the model, stays. Absent: all do.
   std::function<Result<bool>(const model::WireField&)> keeps_function;
   // Further imports, asked for when all nodes were seen.

@@ -16,6 +16,7 @@
 #include "raise_opset.h"
 #include "ternary_bodies.h"
 #include "ternary_candidates.h"
+#include "ternary_lift.h"
 #include "ternary_nodes.h"
 #include "ternary_stored.h"
 
@@ -376,7 +377,30 @@ Result<TernaryForm> parse_ternary_form(std::string_view name) {
 
 Result<Ternarized> ternarize(const model::ModelFile& model, const TernarizeRequest& request,
                              io::WritableFile& codes, const CancelFlag* cancel) {
-  return Ternarizer(model, request, codes, cancel).run();
+  // What is brought to the main graph is a model of its own, whose splice is said in ranges of the
+  // given one.
+  ONNXPACK_TRY(auto whole, write_out_functions(model));
+  std::vector<LeftTensor> left = std::move(whole.left);
+  std::optional<model::ModelFile> flat;
+  if (whole.splice) {
+    ONNXPACK_TRY(flat, model::open_spliced(model, *whole.splice));
+  }
+  ONNXPACK_TRY(auto lifted, lift_initializers(flat ? *flat : model));
+  left.insert(left.end(), lifted.left.begin(), lifted.left.end());
+  if (lifted.splice) {
+    whole.splice = whole.splice ? model::compose(*lifted.splice, *whole.splice) : *lifted.splice;
+    ONNXPACK_TRY(flat, model::open_spliced(model, *whole.splice));
+  }
+  ONNXPACK_TRY(auto out, Ternarizer(flat ? *flat : model, request, codes, cancel).run());
+  out.left.insert(out.left.begin(), left.begin(), left.end());
+  if (!flat) return out;
+  if (out.tensors.empty()) {
+    out.splice = {};
+    out.splice.append_range({0, model.file().size()});
+  } else {
+    out.splice = model::compose(out.splice, *whole.splice);
+  }
+  return out;
 }
 
 Status save_ternarized(io::FileSystem& files, const model::ModelFile& model, const Ternarized& made,

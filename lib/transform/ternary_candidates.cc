@@ -24,8 +24,8 @@ bool is_float_matrix(const model::Constant& constant) {
   const bool is_float = constant.type == DataType::float32 || constant.type == DataType::float16 ||
                         constant.type == DataType::bfloat16;
   return is_float && constant.source == model::ConstantSource::initializer &&
-         constant.where == "graph" && constant.dims.size() == 2 && constant.dims[0] > 0 &&
-         constant.dims[1] > 0 && constant.dims[0] * constant.dims[1] >= least_elements;
+         constant.where == "graph" && constant.dims.size() == 2 &&
+         is_large_matrix(constant.dims[0], constant.dims[1]);
 }
 
 const onnx::AttributeProto* attribute(const onnx::NodeProto& node, std::string_view name) {
@@ -89,9 +89,7 @@ class Finder {
   // A weight behind integers: known by the value that nodes see. MatMulNBits is its own use.
   void note_quantised(const onnx::NodeProto& node, std::size_t index) {
     auto weight = quantised_weight(node, initializers_);
-    if (!weight || weight->dims[0] <= 0 || weight->dims[1] <= 0 ||
-        weight->dims[0] * weight->dims[1] < least_elements)
-      return;
+    if (!weight || !is_large_matrix(weight->dims[0], weight->dims[1])) return;
     const bool nbits = weight->nbits != 0;
     auto [at, added] = found_.try_emplace(weight->name);
     TernaryCandidate& candidate = at->second;
@@ -189,6 +187,10 @@ class Finder {
 };
 
 }  // namespace
+
+bool is_large_matrix(std::int64_t rows, std::int64_t columns) {
+  return rows > 0 && columns > 0 && columns >= (least_elements + rows - 1) / rows;
+}
 
 std::optional<KnownUse> known_use(const onnx::NodeProto& node, int input) {
   if (!node.domain().empty() && node.domain() != "ai.onnx") return std::nullopt;

@@ -34,6 +34,9 @@ struct TernaryCandidate {
   std::string other_use;  // why it has to stay as an initializer; empty when all uses are known
 };
 
+// Whether storing a matrix of these dimensions pays.
+bool is_large_matrix(std::int64_t rows, std::int64_t columns);
+
 // How the node's input uses a weight: the kind, and whether the initializer is [K, N]; nothing when
 // in no way known here.
 struct KnownUse {

@@ -218,7 +218,7 @@ class Bodies(Folder):
         x = self.rng.standard_normal((2, self.N)).astype(np.float32)
         want, = session(path, ops=False).run(None, {"x": x})
         report = self.ternarize(path, "own.onnx", "--float-activations")
-        self.assertEqual({t["name"] for t in report["tensors"]}, {"a", "b", "table", "w"})
+        self.assertEqual({t["name"] for t in report["tensors"]}, {"a", "b", "table", "w", "Loop/w_t"})
         self.assertEqual(report["left"], [])
         model = onnx.load(str(self.folder / "own.onnx"))
         body = next(n for n in model.graph.node if n.op_type == "Loop").attribute[0].g
@@ -234,6 +234,79 @@ class Bodies(Folder):
         self.ternarize(path, "std.onnx", "--form", "standard")
         standard, = session(self.folder / "std.onnx", ops=False).run(None, {"x": x})
         np.testing.assert_allclose(standard, want, rtol=0.1, atol=0.1 * np.abs(want).max())
+
+    def branches(self, then_extra=(), external=False) -> tuple[pathlib.Path, list]:
+        """An If whose branches have a weight of the same name each; the second one's is used in an If of its own."""
+        one, two = ternary(self.rng, (32, 32), 0.5), ternary(self.rng, (32, 32), np.linspace(0.1, 0.2, 32))
+        graph = lambda name, nodes, outs, weights=(): helper.make_graph(nodes, name, [], outs, [numpy_helper.from_array(w, n) for n, w in weights])
+        inner = graph("inner", [helper.make_node("MatMul", ["x", "w"], ["p"])], [self.value("p")])
+        plain = graph("plain", [helper.make_node("Identity", ["x"], ["q"])], [self.value("q")])
+        then = graph("then", [helper.make_node("MatMul", ["x", "w"], ["t"])], [self.value("t"), *then_extra], [("w", one)])
+        other = graph("else", [helper.make_node("If", ["c"], ["e"], then_branch=plain, else_branch=inner), *(helper.make_node("Identity", ["e"], [f"more_{i}"]) for i in range(len(then_extra)))],
+                      [self.value("e"), *(self.value(f"more_{i}") for i in range(len(then_extra)))], [("w", two)])
+        c = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+        outs = ["y"] + [f"z_{i}" for i in range(len(then_extra))]
+        # The name that the first weight would get is taken.
+        nodes = [helper.make_node("If", ["c"], outs, name="choose", then_branch=then, else_branch=other), helper.make_node("Identity", ["y"], ["choose/w"])]
+        path = self.save(nodes, {}, [self.value("x", (3, 32)), c], [self.value(o) for o in (*outs, "choose/w")])
+        if external:
+            onnx.save(onnx.load(path), path, save_as_external_data=True, location="model.data", size_threshold=0)
+        return path, [one, two]
+
+    def test_initializers_of_bodies(self):
+        for external in (False, True):
+            with self.subTest(external=external):
+                (self.folder / "model.data").unlink(missing_ok=True)
+                path, weights = self.branches(external=external)
+                x = self.rng.integers(-9, 9, (3, 32)).astype(np.float32)
+                for form in ("operators", "standard", "portable"):
+                    name = f"{form}-{external}.onnx"
+                    report = self.ternarize(path, name, "--form", form, *(["--float-activations"] if form == "operators" else []))
+                    self.assertEqual([t["name"] for t in report["tensors"]], ["choose/w_2", "choose/w_3"])
+                    self.assertEqual(report["left"], [])
+                    made = onnx.load(str(self.folder / name), load_external_data=False)
+                    bodies = [a.g for n in made.graph.node for a in n.attribute if a.HasField("g")]
+                    self.assertEqual([len(b.initializer) for b in bodies], [0, 0])
+                    for c, w in zip((True, False), weights):
+                        want, = session(path, ops=False).run(["y"], {"x": x, "c": np.array(c)})
+                        got, = session(self.folder / name, ops=form == "operators").run(["y"], {"x": x, "c": np.array(c)})
+                        near = 1e-5 if form == "operators" else 0.05
+                        np.testing.assert_allclose(got, want, rtol=near, atol=near * np.abs(want).max())
+
+    def test_an_initializer_that_a_body_gives_out_stays_there(self):
+        path, _ = self.branches(then_extra=[self.value("w")])
+        report = self.ternarize(path, "out.onnx")
+        self.assertEqual([t["name"] for t in report["tensors"]], ["choose/w_2"])
+        self.assertEqual([(t["name"], t["why"]) for t in report["left"]], [("w", "an initializer of a body of choose, which gives it out")])
+
+    def functions(self, opset: int) -> pathlib.Path:
+        """A function called twice with two weights, through another function."""
+        weights = {"a": ternary(self.rng, (32, 32), 0.5), "b": ternary(self.rng, (32, 32), np.linspace(0.1, 0.2, 32))}
+        path = self.save([helper.make_node("Outer", ["x", "a"], ["h"], domain="local"), helper.make_node("Inner", ["h", "b"], ["y"], domain="local")], weights,
+                         [self.value("x", (3, 32))], [self.value("y", (3, 32))])
+        model = onnx.load(path)
+        model.opset_import.append(helper.make_opsetid("local", 1))
+        imports = [helper.make_opsetid("", opset), helper.make_opsetid("local", 1)]
+        model.functions.append(helper.make_function("local", "Inner", ["v", "w"], ["o"], [helper.make_node("MatMul", ["v", "w"], ["m"]), helper.make_node("Relu", ["m"], ["o"])], imports))
+        model.functions.append(helper.make_function("local", "Outer", ["v", "w"], ["o"], [helper.make_node("Inner", ["v", "w"], ["o"], domain="local")], imports))
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    def test_weights_that_functions_are_called_with(self):
+        path = self.functions(25)
+        x = self.rng.integers(-9, 9, (3, 32)).astype(np.float32)
+        want, = session(path, ops=False).run(None, {"x": x})
+        report = self.ternarize(path, "functions.onnx", "--float-activations")
+        self.assertEqual([(t["name"], t["scales"]) for t in report["tensors"]], [("a", "tensor"), ("b", "row")])
+        made = onnx.load(str(self.folder / "functions.onnx"))
+        self.assertEqual([n.op_type for n in made.graph.node], ["TernaryMatMul", "Relu", "TernaryMatMul", "Relu"])
+        got, = session(self.folder / "functions.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+    def test_a_function_of_another_opset_is_said(self):
+        # Relu changed with opset 14, MatMul with 13.
+        refused = self.refused(self.functions(12))
+        self.assertIn("weights of function Inner: it cannot be written out: function Inner is of opset 12", refused)
 
     def test_what_a_body_uses_otherwise_stays(self):
         w = {"w": ternary(self.rng, (32, 32), 0.5)}
