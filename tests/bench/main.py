@@ -14,6 +14,7 @@ import pack
 import selection
 import sizes
 import startup
+import ternary_model
 import variants
 
 BENCHES = {
@@ -23,6 +24,7 @@ BENCHES = {
     "sizes": sizes.bench,
     "variants": variants.bench,
     "selection": selection.bench,
+    "ternary-model": ternary_model.bench,
 }
 
 
@@ -33,10 +35,11 @@ def main() -> int:
     parser.add_argument("--build", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--scratch", type=Path, help="where large files go; default: the temporary folder")
+    parser.add_argument("--layers", type=int, default=1, help="of ternary-model: 30 is the whole of bitnet-b1.58-2B-4T, 12 GB of disk and minutes")
     arguments = parser.parse_args()
     if arguments.list:
         for name, bench in BENCHES.items():
-            print(f"{name:<10} {sys.modules[bench.__module__].__doc__.splitlines()[0]}")
+            print(f"{name:<13} {sys.modules[bench.__module__].__doc__.splitlines()[0]}")
         return 0
     unknown = [n for n in arguments.names if n not in BENCHES]
     if unknown:
@@ -50,7 +53,8 @@ def main() -> int:
     for name in arguments.names or BENCHES:
         print(f"\n== {name}")
         with tempfile.TemporaryDirectory(prefix="onnxpack-bench-", dir=arguments.scratch) as scratch:
-            results[name] = BENCHES[name](arguments.build.resolve(), Path(scratch))
+            options = {"layers": arguments.layers} if name == "ternary-model" else {}
+            results[name] = BENCHES[name](arguments.build.resolve(), Path(scratch), **options)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
         print(f"\nwritten: {arguments.json}")
