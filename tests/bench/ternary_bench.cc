@@ -131,7 +131,7 @@ void one_token(Kind& kind, const KernelSet& kernels, Parallel& parallel, const s
 
 void token(std::size_t threads, double seconds) {
   const std::uint8_t* codes = random_weights(std::size_t{560} << 20);
-  constexpr std::size_t scales_bytes = std::size_t{80} << 20;
+  constexpr std::size_t scales_bytes = std::size_t{540} << 20;
   auto* scales = reinterpret_cast<float*>(big(scales_bytes));
   std::fill_n(scales, scales_bytes / sizeof(float), 0.01F);
   Pool pool(threads);
@@ -139,9 +139,10 @@ void token(std::size_t threads, double seconds) {
   const KernelSet kernels = choose_kernels(CpuFeatures::detect());
   auto* scratch = reinterpret_cast<std::byte*>(big(1 << 20));
   std::vector<Kind> kinds;
-  for (std::size_t block : {0UL, 256UL, 128UL})
+  for (std::size_t block : {0UL, 256UL, 128UL, 32UL, 16UL})
     for (Format format : {Format::t5r, Format::u2r, Format::u2})
-      kinds.push_back({format, block, {}});
+      // With blocks this narrow u2 is transcoded.
+      if (block == 0 || block >= 128 || format != Format::u2) kinds.push_back({format, block, {}});
   std::vector<double> reads;
   const auto begin = Clock::now();
   while (seconds_since(begin) < seconds || reads.size() < 10) {

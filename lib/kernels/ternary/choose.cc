@@ -33,9 +33,10 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
   std::vector<float> x(m * tested.columns);
   for (std::size_t i = 0; i < x.size(); ++i)
     x[i] = static_cast<float>((i * 40503U >> 4) % 255) - 127.0F;
-  // One scale, or, so that sums of blocks are tried too, blocks of 64 columns.
+  // One scale, or, so that sums of blocks are tried too, blocks of 64 or of 16 columns.
   const bool blocks = m % 2 == 0;
-  const ScaleLayout scale_layout = blocks ? ScaleLayout{Granularity::block, 64} : ScaleLayout{};
+  const ScaleLayout scale_layout =
+      blocks ? ScaleLayout{Granularity::block, m == 2 ? 16U : 64U} : ScaleLayout{};
   std::vector<float> scales(scale_count(scale_layout, tested), 0.75F);
   if (blocks) scales = scales_by_block(scales, tested.rows);
   std::vector<float> y(m * tested.rows);
@@ -60,7 +61,8 @@ KernelSet choose_kernels(CpuFeatures features) {
 bool self_test(const KernelSet& set) {
   const KernelSet plain = choose_kernels(CpuFeatures());
   for (Format format : {Format::t5r, Format::u2r, Format::u2})
-    for (std::size_t m : {std::size_t{1}, std::size_t{6}, std::size_t{15}, std::size_t{33}})
+    for (std::size_t m :
+         {std::size_t{1}, std::size_t{2}, std::size_t{6}, std::size_t{15}, std::size_t{33}})
       if (multiply(set, format, Mode::int8, m) != multiply(plain, format, Mode::int8, m))
         return false;
   return multiply(set, Format::u2, Mode::float32, 1) ==
@@ -74,16 +76,17 @@ Format form_to_run(const Layout& stored, ScaleLayout scales, CpuFeatures feature
       // Measured on Zen 5, one thread, GMAC/s from memory: t5r 209 with VBMI, 137 with VNNI alone,
       // 70 with AVX-VNNI, 45 with AVX2; u2r 168, 168, 143, 128 (tests/bench/ternary_bench.cc). Two
       // threads of VNNI share what one can read, so the fewer bytes win.
-      const bool itself =
-          features.has(Isa::avx512_vbmi) || (features.has(Isa::avx512_vnni) && threads >= 2);
+      // The ends of narrow blocks cost more for five rows than for four: one token's matrices take
+      // 15.9 and 15.7 ms with blocks of 256, 21.4 and 17.5 with 128, 46 and 36 with 32.
+      const bool narrow = scales.granularity == Granularity::block && scales.block < 256;
+      const bool itself = !narrow && (features.has(Isa::avx512_vbmi) ||
+                                      (features.has(Isa::avx512_vnni) && threads >= 2));
       return itself ? Format::t5r : Format::u2r;
     }
     case Format::u2: {
       // Four sums of planes end with every block of every row. Zen 5, AVX-512, in the cache, GMAC/s
       // with blocks of 512, 256, 128 and 64: u2 126, 84, 40, 20, u2r 341, 301, 236, 167.
-      // Below 64 the row planes have the plain loops only.
-      const bool narrow =
-          scales.granularity == Granularity::block && scales.block >= 64 && scales.block < 512;
+      const bool narrow = scales.granularity == Granularity::block && scales.block < 512;
       return stored.shape.columns % 4 == 0 && !narrow ? Format::u2 : Format::u2r;
     }
     case Format::t5k:

@@ -32,7 +32,7 @@ struct DotJob {
   const std::int8_t* activations = nullptr;  // row-plane forms: [m][width], aligned to 64
   const std::int32_t* sums = nullptr;        // [m][blocks], of the activations
   std::size_t m = 0;
-  std::size_t block = 0;  // columns of one sum; row-plane forms: a multiple of 64
+  std::size_t block = 0;  // columns of one sum; row-plane forms: 16, 32 or a multiple of 64
   std::size_t blocks = 1;
   std::int32_t* out = nullptr;
   std::size_t out_rows = 0;

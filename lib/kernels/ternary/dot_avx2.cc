@@ -1,5 +1,6 @@
 // Without a dot product instruction: pairs of products in int16 (vpmaddubsw), added up there as
 // long as they fit, then widened.
+#include "ternary/dot_narrow.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx2.h"
 
@@ -46,6 +47,28 @@ struct T5rByComparison {
     out[4] = V256::total(acc[4]);
     for (std::size_t r = 0; r < 4; ++r) out[r] = divided(out[r], inverse_of_power[r]) - sum;
     out[4] -= sum;
+  }
+  static constexpr std::uint32_t fifth = 1;
+  static inline __m256i quarters(const __m256i* acc) {
+    return V256::mul32(V256::quarters(acc[0], acc[1], acc[2], acc[3]), V256::set_powers());
+  }
+};
+
+// Of narrow blocks, whose sums end with each vector: the upper two fields are shifted down.
+struct U2rByPairs {
+  static constexpr std::size_t height = 4;
+  template <std::size_t M>
+  inline void step(__m256i w, const __m256i* a, __m256i (*acc)[5]) const {
+    const __m256i first = V256::set8(0x03);
+    const __m256i second = V256::set8(0x0C);
+    const __m256i high = _mm256_srli_epi16(w, 4);
+    acc[0][0] = V256::dot(acc[0][0], V256::band(w, first), a[0]);
+    acc[0][1] = V256::dot(acc[0][1], V256::band(w, second), a[0]);
+    acc[0][2] = V256::dot(acc[0][2], V256::band(high, first), a[0]);
+    acc[0][3] = V256::dot(acc[0][3], V256::band(high, second), a[0]);
+  }
+  static inline __m256i quarters(const __m256i* acc) {
+    return V256::quarters(acc[0], V256::shift<2>(acc[1]), acc[2], V256::shift<2>(acc[3]));
   }
 };
 
@@ -115,10 +138,12 @@ std::int32_t u2_row(const DotJob& job, std::size_t n, std::size_t m, std::size_t
 }  // namespace
 
 void dot_t5r_avx2(const DotJob& job) {
+  if (goes_narrow(job)) return row_plane_narrow<V256, T5rByComparison>(job);
   row_plane<V256, T5rByComparison, 1>(job);
 }
 
 void dot_u2r_avx2(const DotJob& job) {
+  if (goes_narrow(job)) return row_plane_narrow<V256, U2rByPairs>(job);
   for (std::size_t g = 0; g < job.groups; ++g)
     for (std::size_t m = 0; m < job.m; ++m)
       for (std::size_t b = 0; b < job.blocks; ++b) u2r_group(job, g, m, b);

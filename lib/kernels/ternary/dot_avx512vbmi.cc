@@ -3,6 +3,7 @@
 // speed of reading memory (tests/bench/ternary).
 #include "ternary/dot_bands.h"
 #include "ternary/dot_blocks.h"
+#include "ternary/dot_narrow.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx512.h"
 
@@ -54,11 +55,17 @@ struct T5rByTable {
     out[4] = divided(V512::total(acc[4]), inverse_of_power[4]);
     for (std::size_t r = 0; r < 5; ++r) out[r] -= sum;
   }
+  static constexpr std::uint32_t fifth = inverse_of_power[4];
+  static inline __m512i quarters(const __m512i* acc) {
+    return V512::quarters(acc[0], V512::shift<2>(acc[1]), V512::shift<4>(acc[2]),
+                          V512::shift<6>(acc[3]));
+  }
 };
 
 }  // namespace
 
 void dot_t5r_avx512vbmi(const DotJob& job) {
+  if (goes_narrow(job)) return row_plane_narrow<V512, T5rByTable>(job);
   if (goes_in_bands(job, job.width, t5r_bands_from)) return row_plane_in_bands<T5rByTable>(job);
   if (goes_by_blocks(job)) return row_plane_by_blocks<T5rByTable>(job);
   row_plane<V512, T5rByTable, 3>(job);

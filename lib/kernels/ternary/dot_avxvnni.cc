@@ -1,3 +1,4 @@
+#include "ternary/dot_narrow.h"
 #include "ternary/dot_tiles.h"
 #include "ternary/vector_avx2.h"
 
@@ -11,9 +12,11 @@ struct V256 : V256Base {
 }  // namespace
 
 void dot_t5r_avxvnni(const DotJob& job) {
+  if (goes_narrow(job)) return row_plane_narrow<V256, T5rByMinimum<V256>>(job);
   row_plane<V256, T5rByMinimum<V256>, 1>(job);
 }
 void dot_u2r_avxvnni(const DotJob& job) {
+  if (goes_narrow(job)) return row_plane_narrow<V256, U2r<V256>>(job);
   row_plane<V256, U2r<V256>, 2>(job);
 }
 void dot_u2_avxvnni(const DotJob& job) {

@@ -15,12 +15,6 @@ inline bool goes_by_blocks(const DotJob& job) {
   return job.m == 1 && job.blocks >= blocks_at_once;
 }
 
-// Sums of four registers each: the 128-bit lanes hold a quarter of [a, b, c, d].
-inline __m512i quarters(__m512i a, __m512i b, __m512i c, __m512i d) {
-  const __m512i ab = V512::add32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-  const __m512i cd = V512::add32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-  return V512::add32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-}
 // Lane i: the sum of q[i]'s lanes.
 inline __m512i added_lanes(const __m512i (&q)[4]) {
   const auto halves = [](__m512i a, __m512i b) {
@@ -75,8 +69,7 @@ inline void group_by_blocks(const DotJob& job, const Form& form, std::size_t g) 
         const __m512i a = V512::load(job.activations + k);
         form.template step<1>(w, &a, acc);
       }
-      part[i] = quarters(acc[0][0], V512::shift<2>(acc[0][1]), V512::shift<4>(acc[0][2]),
-                         V512::shift<6>(acc[0][3]));
+      part[i] = Form::quarters(acc[0]);
       fifth[i] = acc[0][4];
     }
     store_blocks<Form>(job, g, b, added_lanes(part), fifth);

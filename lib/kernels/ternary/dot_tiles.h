@@ -73,6 +73,10 @@ struct U2r {
               V::template shift<Fields<V>::last>(acc[3]), out);
     for (std::size_t r = 0; r < 4; ++r) out[r] -= sum;
   }
+  static inline typename V::reg quarters(const typename V::reg* acc) {
+    return V::quarters(acc[0], V::template shift<2>(acc[1]), V::template shift<4>(acc[2]),
+                       V::template shift<Fields<V>::last>(acc[3]));
+  }
 };
 
 // x mod 81 by two subtractions that wrap around and lose the minimum: exact for every byte up to
@@ -101,6 +105,10 @@ struct T5rByMinimum {
     V::total4(acc[0], acc[1], acc[2], acc[3], out);
     out[4] = V::total(acc[4]);
     for (std::size_t r = 0; r < 5; ++r) out[r] = divided(out[r], inverse_of_power[r]) - sum;
+  }
+  static constexpr std::uint32_t fifth = inverse_of_power[4];
+  static inline typename V::reg quarters(const typename V::reg* acc) {
+    return V::mul32(V::quarters(acc[0], acc[1], acc[2], acc[3]), V::set_powers());
   }
 };
 

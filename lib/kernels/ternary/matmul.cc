@@ -73,12 +73,11 @@ void scale_rows(const Call& call, const std::int32_t* sums, std::size_t pitch, s
 }
 
 DotKernel dot_of(const Call& call) {
-  const Plan& plan = call.plan;
   switch (call.job.weights.layout.format) {
     case Format::t5r:
-      return plan.block % 64 == 0 ? call.kernels.t5r->run : dot_t5r_reference;
+      return call.kernels.t5r->run;
     case Format::u2r:
-      return plan.block % 64 == 0 ? call.kernels.u2r->run : dot_u2r_reference;
+      return call.kernels.u2r->run;
     default:
       return call.kernels.u2->run;
   }

@@ -39,11 +39,24 @@ struct V256Base {
     return _mm_cvtsi128_si32(sum);
   }
   static inline void total4(reg a, reg b, reg c, reg d, std::int32_t* out) {
-    const reg all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    const reg all = quarters(a, b, c, d);
     const __m128i sums =
         _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums);
   }
+  static inline reg quarters(reg a, reg b, reg c, reg d) {
+    return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+  }
+  static inline reg swap_quarters(reg a) { return _mm256_permute2x128_si256(a, a, 1); }
+  static inline reg mul32(reg a, reg b) { return _mm256_mullo_epi32(a, b); }
+  static inline reg set32(std::uint32_t value) {
+    return _mm256_set1_epi32(static_cast<int>(value));
+  }
+  static inline reg set_powers() {
+    return _mm256_broadcastsi128_si256(
+        _mm_setr_epi32(1, static_cast<int>(0xAAAAAAAB), 0x38E38E39, 0x684BDA13));
+  }
+  static inline void store(void* p, reg a) { _mm256_store_si256(static_cast<__m256i*>(p), a); }
   static inline void keep(reg& a) { asm("" : "+x"(a)); }
   static inline void prefetch(const void* p) {
     _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);

@@ -158,7 +158,8 @@ TEST_CASE("ternary matmul: the document's arithmetic, on every instruction set")
   const Format format = GENERATE(Format::t5r, Format::u2r, Format::u2);
   const ScaleLayout layout =
       GENERATE(ScaleLayout{Granularity::tensor, 0}, ScaleLayout{Granularity::row, 0},
-               ScaleLayout{Granularity::block, 128}, ScaleLayout{Granularity::block, 16});
+               ScaleLayout{Granularity::block, 128}, ScaleLayout{Granularity::block, 16},
+               ScaleLayout{Granularity::block, 32});
   const std::size_t m = GENERATE(1U, 3U, 38U);
   const auto problem = make({83, 420}, m, layout);
   Serial serial;
@@ -250,7 +251,8 @@ TEST_CASE("ternary matmul: the self test passes here, and the form to run follow
   CHECK(form(Format::u2, 63, Isa::avx2, 1) == Format::u2r);
   CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 512) == Format::u2);
   CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 256) == Format::u2r);
-  CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 32) == Format::u2);
-  CHECK(form(Format::t5r, 1024, Isa::avx512_vbmi, 1, 128) == Format::t5r);
+  CHECK(form(Format::u2, 1024, Isa::avx512_vnni, 1, 32) == Format::u2r);
+  CHECK(form(Format::t5r, 1024, Isa::avx512_vbmi, 1, 256) == Format::t5r);
+  CHECK(form(Format::t5r, 1024, Isa::avx512_vbmi, 1, 128) == Format::u2r);
   CHECK(form(Format::t5k, 64, Isa::avx512_vbmi, 1) == Format::u2r);
 }
