@@ -23,8 +23,10 @@ bool uses_weights(const onnx::NodeProto& node) {
 }
 
 bool is_matrix(const model::Constant& constant) {
-  return constant.source == model::ConstantSource::initializer && constant.dims.size() == 2 &&
-         is_large_matrix(constant.dims[0], constant.dims[1]);
+  return constant.dims.size() == 2 && is_large_matrix(constant.dims[0], constant.dims[1]);
+}
+bool is_initializer(const model::Constant& constant) {
+  return constant.source == model::ConstantSource::initializer;
 }
 
 bool is_weight(const onnx::TensorProto& tensor) {
@@ -34,10 +36,26 @@ bool is_weight(const onnx::TensorProto& tensor) {
   return is_float && tensor.dims_size() == 2 && is_large_matrix(tensor.dims(0), tensor.dims(1));
 }
 
+// The matrix that a Constant node gives, nothing of other nodes.
+onnx::TensorProto* weight_of_constant(onnx::NodeProto& node) {
+  if (node.op_type() != "Constant" || node.output_size() != 1) return nullptr;
+  for (auto& attribute : *node.mutable_attribute())
+    if (attribute.name() == "value" && attribute.has_t() && is_weight(attribute.t()))
+      return attribute.mutable_t();
+  return nullptr;
+}
+
 template <typename Visit>
 void each_body(onnx::NodeProto& node, const Visit& visit) {
   for (auto& attribute : *node.mutable_attribute())
     if (attribute.has_g()) visit(*attribute.mutable_g());
+}
+
+// By what is known of a node without reading it.
+bool may_use_as_weight(const model::Node& node, const std::string& name) {
+  const std::size_t at = node.op_type == "Gather" ? 0 : 1;
+  const bool takes = node.op_type == "Gather" || node.op_type == "MatMul" || node.op_type == "Gemm";
+  return takes && node.inputs.size() > at && node.inputs[at] == name;
 }
 
 // Whether the graph, or a body in it, multiplies by `name` or gathers from it.
@@ -86,6 +104,7 @@ class Lifter {
   explicit Lifter(const model::ModelFile& model) : model_(model) {
     for (const auto& constant : model.constants())
       if (constant.node && is_matrix(constant)) holders_.insert(*constant.node);
+    for (const auto& output : model.outputs()) given_out_.insert(output.name);
   }
 
   Result<Lifted> run() {
@@ -94,6 +113,11 @@ class Lifter {
     GraphEdit edit;
     edit.looks_at = [&](const model::Node& node) { return holders_.contains(index_of(node)); };
     edit.replace = [&](onnx::NodeProto node) -> Result<std::optional<Nodes>> {
+      if (auto* weight = weight_of_constant(node)) {
+        if (!is_weight_here(node.output(0))) return std::nullopt;
+        take(std::move(*weight), node.output(0));
+        return Nodes{};
+      }
       const std::size_t before = tensors_.size();
       const std::string label = node.name().empty() ? node.op_type() : node.name();
       each_body(node, [&](onnx::GraphProto& body) { lift(body, label); });
@@ -109,6 +133,18 @@ class Lifter {
  private:
   std::size_t index_of(const model::Node& node) const {
     return static_cast<std::size_t>(&node - model_.nodes().data());
+  }
+
+  bool is_weight_here(const std::string& name) const {
+    return !given_out_.contains(name) && std::ranges::any_of(model_.nodes(), [&](const auto& node) {
+      return may_use_as_weight(node, name);
+    });
+  }
+
+  void take(onnx::TensorProto tensor, const std::string& name) {
+    tensor.set_name(name);
+    tensors_.push_back(std::move(tensor));
+    ++lifted_;
   }
 
   Status learn_names() {
@@ -149,12 +185,28 @@ class Lifter {
       }
       const std::string name = free_name(label, tensor.name());
       renamed.emplace(tensor.name(), name);
-      tensor.set_name(name);
-      tensors_.push_back(std::move(tensor));
-      ++lifted_;
+      take(std::move(tensor), name);
     }
     body.mutable_initializer()->Swap(kept.mutable_initializer());
+    lift_constants(body, label, renamed);
     rename_inputs(body, std::move(renamed));
+  }
+
+  void lift_constants(onnx::GraphProto& body, const std::string& label, Names& renamed) {
+    onnx::GraphProto kept;
+    for (auto& node : *body.mutable_node()) {
+      auto* weight = weight_of_constant(node);
+      const bool lifts = weight != nullptr && is_used_as_weight(body, node.output(0)) &&
+                         !has_name(body.output(), node.output(0));
+      if (!lifts) {
+        *kept.add_node() = std::move(node);
+        continue;
+      }
+      const std::string name = free_name(label, node.output(0));
+      renamed.emplace(node.output(0), name);
+      take(std::move(*weight), name);
+    }
+    body.mutable_node()->Swap(kept.mutable_node());
   }
 
   bool may_lift(const onnx::GraphProto& body, const onnx::TensorProto& tensor,
@@ -173,6 +225,7 @@ class Lifter {
   const model::ModelFile& model_;
   std::set<std::size_t> holders_;
   std::set<std::string> names_;
+  std::set<std::string> given_out_;
   std::vector<onnx::TensorProto> tensors_;
   std::size_t lifted_ = 0;
   Lifted out_;
@@ -182,7 +235,8 @@ class Lifter {
 std::set<std::string> calls_with_matrices(const model::ModelFile& model) {
   std::set<std::string> matrices;
   for (const auto& constant : model.constants())
-    if (constant.where == "graph" && is_matrix(constant)) matrices.insert(constant.name);
+    if (constant.where == "graph" && is_initializer(constant) && is_matrix(constant))
+      matrices.insert(constant.name);
   std::set<std::string> out;
   for (const auto& node : model.nodes()) {
     const bool is_call = std::ranges::any_of(model.functions(), [&](const auto& function) {

@@ -273,6 +273,22 @@ class Bodies(Folder):
                         near = 1e-5 if form == "operators" else 0.05
                         np.testing.assert_allclose(got, want, rtol=near, atol=near * np.abs(want).max())
 
+    def test_values_of_constant_nodes(self):
+        a, b = ternary(self.rng, (32, 32), 0.5), ternary(self.rng, (32, 32), 0.25)
+        constant = lambda w, name: helper.make_node("Constant", [], [name], value=numpy_helper.from_array(w, "any"))
+        body = helper.make_graph([constant(b, "w"), helper.make_node("MatMul", ["s", "w"], ["r"]), helper.make_node("Identity", ["go"], ["on"])], "body",
+                                 [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, []), self.value("s")],
+                                 [helper.make_tensor_value_info("on", TensorProto.BOOL, []), self.value("r")])
+        path = self.save([constant(a, "w0"), helper.make_node("MatMul", ["x", "w0"], ["h"]), helper.make_node("Loop", ["times", "", "h"], ["y"], body=body),
+                          constant(a * 3, "kept")], {"times": np.array(2)}, [self.value("x", (3, 32))], [self.value("y", (3, 32)), self.value("kept", (32, 32))])
+        x = self.rng.integers(-9, 9, (3, 32)).astype(np.float32)
+        report = self.ternarize(path, "constants.onnx", "--float-activations")
+        self.assertEqual([t["name"] for t in report["tensors"]], ["w0", "Loop/w"])
+        want, kept = session(path, ops=False).run(None, {"x": x})
+        got, same = session(self.folder / "constants.onnx").run(None, {"x": x})
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+        np.testing.assert_array_equal(same, kept)
+
     def test_an_initializer_that_a_body_gives_out_stays_there(self):
         path, _ = self.branches(then_extra=[self.value("w")])
         report = self.ternarize(path, "out.onnx")
