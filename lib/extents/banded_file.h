@@ -1,5 +1,6 @@
 // A file whose bytes are computed, a band at a time: the base of files that read another in another
-// form. Thread safe: one band is kept, under a lock.
+// form. Thread safe: one band is kept, under a lock, while the file is among those that made one
+// last: a member of a package may be hundreds of such files, one for each weight.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,11 @@ namespace onnxpack::extents {
 
 class BandedFile : public io::ReadableFile {
  public:
+  BandedFile() = default;
+  BandedFile(const BandedFile&) = delete;
+  BandedFile& operator=(const BandedFile&) = delete;
+  ~BandedFile() override;
+
   // Errors: corrupt for a range outside the file, and those of make_band().
   Status read_at(std::uint64_t offset, std::span<std::byte> out) const final;
 
@@ -25,6 +31,7 @@ class BandedFile : public io::ReadableFile {
 
  private:
   Status load(std::uint64_t number) const;
+  void keep_few() const;
 
   mutable std::mutex mutex_;
   mutable std::uint64_t number_ = 0;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "banded_file.h"
 #include "onnxpack/base/checked.h"
@@ -26,6 +28,30 @@ void turn(std::span<const std::int8_t> trits, std::uint64_t rows, std::uint64_t 
   }
 }
 
+// What bands are made in. A thread keeps one for all files, since each of its own would be
+// megabytes per weight; while a band is made it is taken away, so that a source may be such a file
+// too.
+struct Scratch {
+  Bytes buffer;
+  std::vector<std::int8_t> trits;
+  std::vector<std::int8_t> turned;
+};
+class Borrowed {
+ public:
+  Borrowed() : scratch_(std::exchange(of_thread(), {})) {}
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  ~Borrowed() { of_thread() = std::move(scratch_); }
+  Scratch& operator*() { return scratch_; }
+
+ private:
+  static Scratch& of_thread() {
+    thread_local Scratch kept;
+    return kept;
+  }
+  Scratch scratch_;
+};
+
 class TernaryFile final : public BandedFile {
  public:
   TernaryFile(const io::ReadableFile& source, std::uint64_t offset, const io::ReadableFile* scales,
@@ -46,31 +72,34 @@ class TernaryFile final : public BandedFile {
   Status make_band(std::uint64_t number) const override {
     const std::uint64_t first = number * band_rows_;
     const std::uint64_t rows = std::min(band_rows_, ternary_.rows - first);
-    ONNXPACK_CHECK(in(load_trits(first, rows), printable(path().string())));
+    Borrowed borrowed;
+    Scratch& scratch = *borrowed;
+    ONNXPACK_CHECK(in(load_trits(first, rows, scratch), printable(path().string())));
     band_.resize(static_cast<std::size_t>(*ternary_bytes(ternary_.to, rows, ternary_.columns)));
     if (is_real(ternary_.to)) {
       ONNXPACK_CHECK(load_scales());
-      ternary_.to == TernaryForm::float32 ? multiply<std::uint32_t>(first, rows)
-                                          : multiply<std::uint16_t>(first, rows);
+      ternary_.to == TernaryForm::float32 ? multiply<std::uint32_t>(first, rows, scratch)
+                                          : multiply<std::uint16_t>(first, rows, scratch);
     } else {
       auto layout =
           kernels::ternary::layout_of(codes_format(ternary_.to), {rows, ternary_.columns});
       auto bytes = std::span(reinterpret_cast<std::uint8_t*>(band_.data()), band_.size());
-      if (!layout || !kernels::ternary::encode(*layout, trits_, bytes))
+      if (!layout || !kernels::ternary::encode(*layout, scratch.trits, bytes))
         return fail(ErrorKind::internal, "trits do not encode");
     }
     return {};
   }
 
-  Status load_trits(std::uint64_t first, std::uint64_t rows) const {
+  Status load_trits(std::uint64_t first, std::uint64_t rows, Scratch& scratch) const {
     TernaryAt from{source_, offset_, ternary_.from, ternary_.rows, ternary_.columns};
-    trits_.resize(static_cast<std::size_t>(rows * ternary_.columns));
+    auto& [buffer, trits, turned] = scratch;
+    trits.resize(static_cast<std::size_t>(rows * ternary_.columns));
     if (!ternary_.transposed)
-      return read_trits(from, {first, rows, 0, ternary_.columns}, buffer_, trits_);
+      return read_trits(from, {first, rows, 0, ternary_.columns}, buffer, trits);
     std::swap(from.rows, from.columns);
-    turned_.resize(trits_.size());
-    ONNXPACK_CHECK(read_trits(from, {0, ternary_.columns, first, rows}, buffer_, turned_));
-    turn(turned_, ternary_.columns, rows, trits_);
+    turned.resize(trits.size());
+    ONNXPACK_CHECK(read_trits(from, {0, ternary_.columns, first, rows}, buffer, turned));
+    turn(turned, ternary_.columns, rows, trits);
     return {};
   }
 
@@ -89,10 +118,11 @@ class TernaryFile final : public BandedFile {
   }
 
   template <typename Bits>
-  void multiply(std::uint64_t first, std::uint64_t rows) const {
+  void multiply(std::uint64_t first, std::uint64_t rows, const Scratch& scratch) const {
     constexpr Bits sign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
     const ScaleSteps steps = scale_steps(ternary_);
     const std::uint64_t columns = ternary_.columns;
+    const std::int8_t* trits = scratch.trits.data();
     for (std::uint64_t r = 0; r < rows; ++r) {
       for (std::uint64_t begin = 0; begin < columns;) {
         // As far as one scale goes.
@@ -102,7 +132,7 @@ class TernaryFile final : public BandedFile {
         const Bits values[3] = {static_cast<Bits>(plus ^ sign), 0, plus};
         for (std::uint64_t c = begin; c < end; ++c) {
           const auto at = static_cast<std::size_t>(r * columns + c);
-          const Bits value = values[trits_[at] + 1];
+          const Bits value = values[trits[at] + 1];
           std::memcpy(band_.data() + at * sizeof(Bits), &value, sizeof(Bits));
         }
         begin = end;
@@ -117,10 +147,7 @@ class TernaryFile final : public BandedFile {
   std::uint64_t size_ = 0;
   std::uint64_t band_rows_ = 0;
   std::uint64_t band_bytes_ = 0;
-  mutable Bytes buffer_;
   mutable Bytes scales_;
-  mutable std::vector<std::int8_t> trits_;
-  mutable std::vector<std::int8_t> turned_;
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "ternary_plain.h"
 
@@ -75,6 +77,33 @@ TEST_CASE("a large matrix reads the same from anywhere, through several bands") 
   const Ternary up = inverse(down);
   CHECK(up.rows == 2100);
   CHECK(up.from == TernaryForm::t5r);
+}
+
+TEST_CASE("many files read in turns and by two threads lose their bands, and give the same bytes") {
+  Noise noise(31);
+  const Trits w = random_trits(noise, 40, 600);
+  const auto source = file_of(bytes_of(w, TernaryForm::t5r, false));
+  const Bytes wanted = bytes_of(w, TernaryForm::u2, false);
+  const Ternary ternary{
+      .rows = 40, .columns = 600, .from = TernaryForm::t5r, .to = TernaryForm::u2};
+  std::vector<std::unique_ptr<io::ReadableFile>> files;
+  for (int i = 0; i < 30; ++i) files.push_back(ternary_file(*source, 0, nullptr, ternary));
+  std::atomic<int> wrong = 0;
+  const auto read_all = [&](std::size_t step) {
+    for (std::uint64_t at = 0; at + 100 <= wanted.size(); at += 97)
+      for (std::size_t i = 0; i < files.size(); ++i) {
+        auto got = files[i * step % files.size()]->read(at, 100);
+        if (!got || std::memcmp(got->data(), wanted.data() + at, 100) != 0) ++wrong;
+      }
+  };
+  std::thread other(read_all, 7);
+  read_all(1);
+  other.join();
+  CHECK(wrong == 0);
+  // Gone files are no longer anybody's oldest.
+  files.erase(files.begin(), files.begin() + 25);
+  read_all(1);
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("codes that stand for no weights are refused where they are read") {

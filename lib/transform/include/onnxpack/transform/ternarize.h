@@ -1,11 +1,10 @@
 // Weights that are exactly ternary, found in a model and stored in 2 or 1.6 bits each
 // (docs/ternary-format.md).
 //
-// What is found: initializers of the main graph, or of bodies of If, Loop and Scan and values of
-// Constant nodes (floats), with
-// two dimensions and at least 256 elements that are, in functions of the model too, the weights of
-// MatMul, Gemm (alpha 1, transA 0) or Gather (axis 0) and in which every scale block is exactly
-// {-s, 0, s}: float, float16 or bfloat16, integers behind DequantizeLinear, and input B of
+// What is found: initializers of the main graph, or (floats) of bodies of If, Loop and Scan and
+// values of Constant nodes, with two dimensions and at least 256 elements that are, in functions of
+// the model too, the weights of MatMul, Gemm (alpha 1, transA 0) or Gather (axis 0) and in which
+// every scale block is exactly {-s, 0, s}: float, float16 or bfloat16, integers behind DequantizeLinear, and input B of
 // com.microsoft.MatMulNBits. Nothing is ever rounded: a matrix that is not ternary stays as it is,
 // with the reason. Everything that is stored is decoded again and compared with the weights bit by
 // bit before this returns.
