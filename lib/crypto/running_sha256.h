@@ -3,9 +3,9 @@
 //
 // The message schedule of a 64-byte block (FIPS 180-4, 6.2.2 step 1) depends on the block alone, so
 // two hashes of the same bytes share it; and a chain of sha256rnds2 waits for its own results half of
-// the time, which a second chain fills. Both hashes together take the time of one (Zen 5: 2.0 GB/s
-// either way). OpenSSL, which the rest of the project hashes with, has no call for two states, and
-// two calls cost twice.
+// the time, which a second chain fills. Both hashes together take 1.25 times one (Zen 5: 1.6 GB/s
+// where OpenSSL has 2.05 for one). OpenSSL, which the rest of the project hashes with, has no call
+// for two states, and two calls cost twice.
 #pragma once
 
 #include <array>

@@ -37,8 +37,8 @@ enum class HashWith {
 };
 
 // Fed consecutive pieces, hashes them as a pipeline: the caller's thread reads, writes and makes the
-// CRC-32; a thread of its own makes the whole SHA-256 and the chunks' together, for the cost of one;
-// without SHA instructions (or by OpenSSL alone) two threads make one each.
+// CRC-32; a thread of its own makes the whole SHA-256 and the chunks' together, for 1.25 times the
+// cost of one; without SHA instructions (or by OpenSSL alone) two threads make one each.
 //
 // Content of one piece is hashed on the caller's thread and starts none. Memory: at most `buffers`
 // pieces, allocated as needed; so few that what the caller read or wrote last is still in the cache
