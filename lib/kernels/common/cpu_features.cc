@@ -31,7 +31,7 @@ constexpr std::uint32_t avx2 = bit(Isa::avx2);
 constexpr std::uint32_t avx512 = avx2 | bit(Isa::avx512);
 constexpr std::uint32_t vnni = avx512 | bit(Isa::avx512_vnni);
 constexpr std::uint32_t vbmi = vnni | bit(Isa::avx512_vbmi);
-constexpr std::uint32_t bf16 = avx512 | bit(Isa::avx512_bf16);
+constexpr std::uint32_t bf16 = vbmi | bit(Isa::avx512_bf16);
 constexpr std::uint32_t neon_dot = bit(Isa::neon) | bit(Isa::neon_dot);
 
 constexpr std::array<Row, 12> table = {{

@@ -4,10 +4,15 @@
 // too: with queries as lanes most of a vector would be empty.
 #pragma once
 
+#if defined(__AVX512F__)
+#include "flex_attention/tile_fours.h"
+#else
 #include "flex_attention/tile_products.h"
+#endif
 
 namespace {
 
+using onnxpack::kernels::flex::KeyScale;
 using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::most_rows;
 
@@ -25,20 +30,19 @@ inline Vf load_part(const float* from, std::size_t count) {
   return out;
 }
 
-// The next line of what will be read soon.
-inline void ask(const char*& ahead) {
-  __builtin_prefetch(ahead);
-  ahead += 64;
-}
-
 // K and V of f32 as they lie. `Number` is what they are made of; a vector of a key holds
 // `key_numbers`; `rows_together` rows of V meet as many weights in one product.
 struct FewFloats : Products {
   using Number = float;
   static constexpr std::size_t key_numbers = width;
   static constexpr std::size_t rows_together = 1;
-  static constexpr std::size_t turned_from = most_few + 1;  // never: no gain at D 128
-  explicit FewFloats(float /*factor*/) {}
+  static constexpr bool by_eight = true;
+  // What keys are read by that `this` turns out to have no way for; there are none here.
+  using Any = FewFloats;
+  const Any& any() const { return *this; }
+  static constexpr bool certain() { return true; }
+  FewFloats() = default;
+  explicit FewFloats(const KeyScale& /*scale*/) {}
   Vf key(const float* at) const { return load(at); }
   Vf key_part(const float* at, std::size_t count) const { return load_part(at, count); }
   // N vectors of `rows` rows, the last of `part` floats.
@@ -60,7 +64,7 @@ struct FewFloats : Products {
 
 // to[i] = the sum of the lanes of x[i]; `stored` is applied to it.
 template <typename In, std::size_t Count>
-inline void lanes_sums(const Vf (&x)[Count], float* to) {
+inline void lanes_sums(const In& in, const Vf (&x)[Count], float* to) {
 #if defined(__AVX512F__)
   static_assert(Count == 8 || Count == 16);
   constexpr std::size_t fours_count = Count / 4;
@@ -85,9 +89,10 @@ inline void lanes_sums(const Vf (&x)[Count], float* to) {
   };
   const __m512 low = quarters(fours[0], fours[1]);
   const __m512 high = Count == 16 ? quarters(fours[fours_count - 2], fours[fours_count - 1]) : low;
-  store(to, In::stored(reinterpret_cast<Vf>(quarters(low, high))));
+  store(to, in.stored(reinterpret_cast<Vf>(quarters(low, high))));
 #else
   for (std::size_t i = 0; i < Count; ++i) to[i] = lanes_sum(x[i]);
+  static_cast<void>(in);
 #endif
 }
 
@@ -129,68 +134,34 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
     add(at, key);
   }
   alignas(64) float sums[16];
-  lanes_sums<In>(acc, sums);
+  lanes_sums(in, acc, sums);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r)
     std::memcpy(tile + r * most_rows, sums + r * K, K * sizeof(float));
 }
 
 #if defined(__AVX512F__)
-// Columns of K that are made at a time, and the room for them: they stay in the nearest cache.
-constexpr std::size_t columns_room = 4096;
-
-// columns[e * 16 * N + k] = number e, or pair e, of 16 * N keys, from number `first` to `last`.
-template <std::size_t N, typename In>
-__attribute__((noinline)) const char* turn_keys(const In& in, const typename In::Number* keys,
-                                                std::size_t size, std::size_t first,
-                                                std::size_t last, float* columns,
-                                                const char* ahead) {
-  for (std::size_t n = 0; n < N; ++n) {
-    float* to = columns + n * width;
-    for (std::size_t e = first; e < last; e += In::key_numbers) {
-      __m512 square[16];
-      const typename In::Number* at = keys + n * 16 * size + e;
-      if (e + In::key_numbers <= size) {
-#pragma GCC unroll 16
-        for (std::size_t k = 0; k < 16; ++k)
-          square[k] = reinterpret_cast<__m512>(in.key(at + k * size));
-      } else {
-        for (std::size_t k = 0; k < 16; ++k)
-          square[k] = reinterpret_cast<__m512>(in.key_part(at + k * size, size - e));
-      }
-#pragma GCC unroll 16
-      for (std::size_t k = 0; k < 16; ++k) ask(ahead);
-      turn_square(square);
-#pragma GCC unroll 16
-      for (std::size_t k = 0; k < 16; ++k, to += N * width) _mm512_store_ps(to, square[k]);
+// Of `rows` keys as many as make up eights, as few_scores of ProductOps; how many those were. 0 as
+// well where something was met that `In` has no quick way for: then no score is to be used. To turn
+// keys gains nothing where one or two queries are all that lines are turned for.
+template <std::size_t R, typename In>
+inline std::size_t few_scores_by_eight(const In& of, const float* queries, std::size_t query_stride,
+                                       const typename In::Number* keys, std::size_t rows,
+                                       std::size_t size, float* tile, const char*& ahead) {
+  // Copies stay in registers.
+  const In in = of;
+  const char* next = ahead;
+  std::size_t k = 0;
+  for (; k + keys_of_eight <= rows; k += keys_of_eight, keys += keys_of_eight * size) {
+    if constexpr (R <= 2) {
+      few_scores_block<keys_of_eight, R>(in, queries, query_stride, keys, size, tile + k, next);
+    } else {
+      few_scores_turned<R>(in, queries, query_stride, keys, size, tile + k, next);
     }
   }
-  return ahead;
-}
-
-// 16 * N keys by R queries with the keys as lanes. To turn a square of K takes 4 steps a line,
-// however many queries there are; nothing is left to be summed across lanes.
-template <std::size_t N, std::size_t R, typename In>
-inline const char* few_scores_turned(const In& in, const float* queries, std::size_t query_stride,
-                                     const typename In::Number* keys, std::size_t size, float* tile,
-                                     const char* ahead) {
-  constexpr std::size_t depth = columns_room / (N * width);
-  alignas(64) float columns[columns_room];
-  Vf acc[R][N] = {};
-  constexpr std::size_t step = depth / width * In::key_numbers;
-  for (std::size_t e = 0, at = 0; e < size; e += step, at += depth) {
-    const std::size_t last = size - e < step ? size : e + step;
-    ahead = turn_keys<N>(in, keys, size, e, last, columns, ahead);
-    const std::size_t squares = (last - e + In::key_numbers - 1) / In::key_numbers;
-    block<In>(queries + at, query_stride, 1, columns, N * width, squares * width, acc);
-  }
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n)
-      store(tile + r * most_rows + n * width, In::stored(acc[r][n]));
-  }
-  return ahead;
+  if (!in.certain()) return 0;
+  ahead = next;
+  return k;
 }
 #endif
 
@@ -202,19 +173,16 @@ __attribute__((noinline)) void few_scores_of(const In& in, const float* queries,
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
-  if constexpr (R >= In::turned_from) {
-    constexpr std::size_t at_once = R > 4 ? 2 : R > 2 ? 4 : 8;
-    for (; k + at_once * width <= rows; k += at_once * width)
-      ahead = few_scores_turned<at_once, R>(in, queries, query_stride, keys + k * size, size,
-                                            tile + k, ahead);
-  }
+  if constexpr (In::by_eight)
+    k = few_scores_by_eight<R>(in, queries, query_stride, keys, rows, size, tile, ahead);
 #endif
+  const typename In::Any& any = in.any();
   for (; k + keys_at_once <= rows; k += keys_at_once) {
-    few_scores_block<keys_at_once, R>(in, queries, query_stride, keys + k * size, size, tile + k,
+    few_scores_block<keys_at_once, R>(any, queries, query_stride, keys + k * size, size, tile + k,
                                       ahead);
   }
   for (; k < rows; ++k)
-    few_scores_block<1, R>(in, queries, query_stride, keys + k * size, size, tile + k, ahead);
+    few_scores_block<1, R>(any, queries, query_stride, keys + k * size, size, tile + k, ahead);
 }
 
 // N vectors of each of R outputs, `out_stride` apart, the last vector of `part` floats.
@@ -291,8 +259,9 @@ inline void for_count(std::size_t count, Run&& run) {
 
 template <typename In>
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
-                std::size_t rows, std::size_t size, float factor, float* tile, const char* ahead) {
-  const In in(factor);
+                std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
+                const char* ahead) {
+  const In in(scale);
   for_count(count, [&]<std::size_t R>() {
     few_scores_of<R>(in, queries, query_stride, static_cast<const typename In::Number*>(keys), rows,
                      size, tile, ahead);
@@ -303,7 +272,7 @@ template <typename In>
 void few_weigh(const float* tile, std::size_t rows, const void* values, std::size_t size,
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
                const char* ahead) {
-  const In in(1.0F);
+  const In in;
   alignas(64) float room[In::rows_together > 1 ? most_few * most_rows / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);
   for_count(count, [&]<std::size_t R>() {

@@ -15,6 +15,16 @@ constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores
 
 constexpr float log2_e = 1.44269504088896341F;
 
+// e^(score - most). The difference comes first: of what a finite mask leaves, such as the lowest
+// float there is, the product alone would overflow or be off by more than exponents can say.
+inline Vf weight_of(Vf score, Vf most) {
+  return power_of_two((score - most) * log2_e);
+}
+// -inf where nothing has been seen counts as 0.
+inline Vf base_of(Vf most) {
+  return choose(most == -__builtin_inff(), Vf{}, most);
+}
+
 template <std::size_t N>
 void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maximum, float* sum,
                    float* factor) {
@@ -29,12 +39,10 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
   }
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < N; ++v) {
-    // From here on `most` is times log2 e as rounded, for old terms and new ones alike: what that
-    // rounding changes falls out of the quotient by the sum.
-    const Vf old = load(maximum + v * width) * log2_e;
+    const Vf old = load(maximum + v * width);
     store(maximum + v * width, most[v]);
-    most[v] = choose(most[v] == -__builtin_inff(), Vf{}, most[v]) * log2_e;
-    const Vf shrink = power_of_two(old - most[v]);
+    most[v] = base_of(most[v]);
+    const Vf shrink = weight_of(old, most[v]);
     store(factor + v * width, shrink);
     total[v] = load(sum + v * width) * shrink;
   }
@@ -42,7 +50,7 @@ void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maxi
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < N; ++v) {
       float* at = tile + k * lanes + v * width;
-      const Vf value = power_of_two(load(at) * log2_e - most[v]);
+      const Vf value = weight_of(load(at), most[v]);
       total[v] = total[v] + value;
       store(at, value);
     }
@@ -72,11 +80,11 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
     most[r] = lanes_max(largest);
   }
   for (std::size_t r = 0; r < count; r += width) {
-    const Vf old = load(maximum + r) * log2_e;
+    const Vf old = load(maximum + r);
     const Vf now = load(most + r);
     store(maximum + r, now);
-    const Vf base = choose(now == -__builtin_inff(), Vf{}, now) * log2_e;
-    const Vf shrink = power_of_two(old - base);
+    const Vf base = base_of(now);
+    const Vf shrink = weight_of(old, base);
     store(factor + r, shrink);
     store(sum + r, load(sum + r) * shrink);
     store(most + r, base);
@@ -86,7 +94,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
     const Vf base = splat(most[r]);
     Vf total{};
     for (std::size_t k = 0; k < end; k += width) {
-      const Vf value = power_of_two(load(row + k) * log2_e - base);
+      const Vf value = weight_of(load(row + k), base);
       total = total + value;
       store(row + k, value);
     }
@@ -98,10 +106,9 @@ void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t
                    const float* maximum, const float* sum) {
   for (std::size_t k = 0; k < rows; ++k) {
     for (std::size_t lane = 0; lane < count; lane += width) {
-      const Vf most = load(maximum + lane);
-      const Vf base = choose(most == -__builtin_inff(), Vf{}, most) * log2_e;
+      const Vf base = base_of(load(maximum + lane));
       float* at = tile + k * lanes + lane;
-      store(at, power_of_two(load(at) * log2_e - base) / load(sum + lane));
+      store(at, weight_of(load(at), base) / load(sum + lane));
     }
   }
 }

@@ -4,6 +4,7 @@
 // All float pointers but k and v are 64-byte aligned; nothing overlaps.
 #pragma once
 
+#include "flex_attention/key_scale.h"
 #include "flex_attention/vm.h"
 #include "onnxpack/kernels/cpu_features.h"
 
@@ -37,10 +38,10 @@ struct ProductOps {
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
   // by zeros to a multiple of 16, tile[lane * most_rows + k] and out[lane * out_stride + e]. K and
   // V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
-  // `key_factor`, rounded again. From `ahead` on lines are asked for at the pace at which K or V is
-  // read; it may be any address.
+  // the factor of `scale`, rounded again, and queries as PairOps::scale_few gives them. From
+  // `ahead` on lines are asked for at the pace at which K or V is read; it may be any address.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
-                     const void* keys, std::size_t rows, std::size_t size, float key_factor,
+                     const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
                      float* tile, const char* ahead) = nullptr;
   void (*few_weigh)(const float* tile, std::size_t rows, const void* values, std::size_t size,
                     std::size_t count, const float* factor, float* out, std::size_t out_stride,
@@ -54,6 +55,9 @@ struct PairOps {
   // of 8; what is beyond `size` is 0.
   void (*scale)(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
                 std::size_t stride) = nullptr;
+  // Queries as few_scores takes them for the same scale.
+  void (*scale_few)(const void* from, std::size_t rows, std::size_t size, const KeyScale& scale,
+                    float* to, std::size_t stride) = nullptr;
   // to[k / 2 * size + e] = numbers e of rows k and k + 1
   void (*interleave)(const void* from, std::size_t rows, std::size_t size, float* to) = nullptr;
   // to[k / 2 * lanes + lane] = tile[k][lane] and tile[k + 1][lane], rounded

@@ -8,6 +8,8 @@
 
 namespace {
 
+using onnxpack::kernels::flex::KeyScale;
+
 // How far ahead of its use memory is asked for, beyond what the hardware sees by itself.
 constexpr std::size_t fetch_distance = 8192;
 
@@ -40,31 +42,6 @@ inline void fetch_row(const void* row, std::size_t bytes) {
   for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + byte);
 }
 
-// 32 numbers times a factor: first those at even places, then those at odd ones, which are a shift
-// and a mask away from f32. A product of rows does not mind, since all come from here.
-struct ScaledPairs {
-  __m512 by;
-  __m512i upper = _mm512_set1_epi32(static_cast<std::int32_t>(0xFFFF0000U));
-  explicit ScaledPairs(float factor) : by(_mm512_set1_ps(factor)) {}
-  __m512i operator()(__m512i both) const {
-    const __m512 even = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), by);
-    const __m512 odd = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_and_si512(both, upper)), by);
-    return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
-  }
-};
-
-void scale_pairs(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
-                 std::size_t stride) {
-  const ScaledPairs scaled(factor);
-  for (std::size_t row = 0; row < rows; ++row) {
-    const auto* at = static_cast<const std::uint16_t*>(from) + row * size;
-    auto* out = reinterpret_cast<std::uint16_t*>(to + row * stride);
-    fetch_row(at, 2 * size);
-    for (std::size_t e = 0; e < size; e += 32)
-      _mm512_storeu_si512(out + e, scaled(_mm512_maskz_loadu_epi16(first_of(size - e), at + e)));
-  }
-}
-
 // order[2 * i] = first + i, order[2 * i + 1] = 32 + first + i: halves of two vectors in turns.
 struct Turns {
   alignas(64) std::uint16_t order[32];
@@ -76,6 +53,48 @@ struct Turns {
   }
 };
 constexpr Turns lower_turns(0, 32), upper_turns(16, 32), half_turns(0, 16);
+
+// 32 numbers times a factor: first those at even places, then those at odd ones, which are a shift
+// and a mask away from f32. A product of rows does not mind, if all come from here.
+struct ScaledPairs {
+  __m512 by;
+  __m512i upper = _mm512_set1_epi32(static_cast<std::int32_t>(0xFFFF0000U));
+  explicit ScaledPairs(float factor) : by(_mm512_set1_ps(factor)) {}
+  __m512i operator()(__m512i both) const {
+    const __m512 even = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), by);
+    const __m512 odd = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_and_si512(both, upper)), by);
+    return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+  }
+  __m512i in_order(__m512i both) const {
+    return _mm512_permutexvar_epi16(_mm512_load_si512(half_turns.order), (*this)(both));
+  }
+};
+
+template <typename Scale>
+void scale_rows(const void* from, std::size_t rows, std::size_t size, const Scale& scale, float* to,
+                std::size_t stride) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto* at = static_cast<const std::uint16_t*>(from) + row * size;
+    auto* out = reinterpret_cast<std::uint16_t*>(to + row * stride);
+    fetch_row(at, 2 * size);
+    for (std::size_t e = 0; e < size; e += 32) {
+      const __m512i both = _mm512_maskz_loadu_epi16(first_of(size - e), at + e);
+      _mm512_storeu_si512(out + e, scale(both));
+    }
+  }
+}
+
+void scale_pairs(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
+                 std::size_t stride) {
+  scale_rows(from, rows, size, ScaledPairs(factor), to, stride);
+}
+
+void scale_few(const void* from, std::size_t rows, std::size_t size, const KeyScale& by, float* to,
+               std::size_t stride) {
+  const ScaledPairs factor(by.factor), power(by.power);
+  auto scale = [&](__m512i both) { return power.in_order(factor.in_order(both)); };
+  scale_rows(from, rows, size, scale, to, stride);
+}
 
 // Pairs of one row's and the next row's numbers; the row beyond the last is 0.
 void interleave_pairs(const void* from, std::size_t rows, std::size_t size, float* to) {
@@ -118,19 +137,9 @@ void pack_pairs(const float* tile, std::size_t rows, std::size_t lanes, std::siz
 // For a few queries the same in registers.
 struct FewPairs : Pairs {
   using Number = std::uint16_t;
-  static constexpr std::size_t key_numbers = 32;
   static constexpr std::size_t rows_together = 2;
-  static constexpr std::size_t turned_from = 4;
-  ScaledPairs scaled;
   __m512i lower = _mm512_load_si512(lower_turns.order);
   __m512i upper = _mm512_load_si512(upper_turns.order);
-  explicit FewPairs(float factor) : scaled(factor) {}
-  Vf key(const std::uint16_t* at) const {
-    return reinterpret_cast<Vf>(scaled(_mm512_loadu_si512(at)));
-  }
-  Vf key_part(const std::uint16_t* at, std::size_t count) const {
-    return reinterpret_cast<Vf>(scaled(_mm512_maskz_loadu_epi16(first_of(count), at)));
-  }
   template <std::size_t N>
   void values(const std::uint16_t* row, std::size_t stride, std::size_t rows, std::size_t part,
               Vf (&line)[N]) const {
@@ -163,11 +172,75 @@ struct FewPairs : Pairs {
   }
 };
 
+// Keys times the factor, whatever they are.
+struct ScaledKeys : Pairs {
+  using Number = std::uint16_t;
+  static constexpr std::size_t key_numbers = 32;
+  static constexpr bool by_eight = false;
+  using Any = ScaledKeys;
+  ScaledPairs scaled;
+  float unscale;  // queries come times the power that KeyScale's steps leave out
+  explicit ScaledKeys(const KeyScale& scale) : scaled(scale.factor), unscale(1.0F / scale.power) {}
+  const Any& any() const { return *this; }
+  Vf key(const std::uint16_t* at) const {
+    return reinterpret_cast<Vf>(scaled.in_order(_mm512_loadu_si512(at)));
+  }
+  Vf key_part(const std::uint16_t* at, std::size_t count) const {
+    return reinterpret_cast<Vf>(scaled.in_order(_mm512_maskz_loadu_epi16(first_of(count), at)));
+  }
+  Vf stored(Vf score) const { return Pairs::stored(score * unscale); }
+};
+
+// Keys by KeyScale's steps.
+struct SteppedKeys : Pairs {
+  using Number = std::uint16_t;
+  static constexpr std::size_t key_numbers = 32;
+  static constexpr bool by_eight = true;
+  using Any = ScaledKeys;
+  explicit SteppedKeys(const KeyScale& scale)
+      : low_steps(_mm512_load_si512(scale.steps.data())),
+        high_steps(_mm512_load_si512(scale.steps.data() + 64)),
+        scaled(scale) {}
+  const Any& any() const { return scaled; }
+  Vf key(const std::uint16_t* at) const { return stepped(_mm512_loadu_si512(at)); }
+  Vf key_part(const std::uint16_t* at, std::size_t count) const {
+    return stepped(_mm512_maskz_loadu_epi16(first_of(count), at));
+  }
+  // Whether all keys so far were such as the steps are for.
+  bool certain() const {
+    const __m512i least = _mm512_set1_epi16(static_cast<short>(2 * KeyScale::first_uncertain));
+    return _mm512_cmpge_epu16_mask(largest, least) == 0;
+  }
+
+ private:
+  // The table is indexed by the low 7 bits of each byte, which of a number's lower byte are its
+  // mantissa.
+  Vf stepped(__m512i x) const {
+    constexpr __mmask64 lower_bytes = 0x5555555555555555;
+    largest = _mm512_max_epu16(largest, _mm512_add_epi16(x, x));
+    const __m512i step = _mm512_maskz_permutex2var_epi8(lower_bytes, low_steps, x, high_steps);
+    return reinterpret_cast<Vf>(_mm512_add_epi16(x, step));
+  }
+
+  __m512i low_steps, high_steps;
+  // As bits without the sign and times 2.
+  mutable __m512i largest = _mm512_setzero_si512();
+  ScaledKeys scaled;
+};
+
+void few_pair_scores(const float* queries, std::size_t query_stride, std::size_t count,
+                     const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
+                     float* tile, const char* ahead) {
+  const auto scores = scale.by_steps ? few_scores<SteppedKeys> : few_scores<ScaledKeys>;
+  scores(queries, query_stride, count, keys, rows, size, scale, tile, ahead);
+}
+
 constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = scores<Pairs>,
                                                                  .weigh = weigh<Pairs>,
-                                                                 .few_scores = few_scores<FewPairs>,
+                                                                 .few_scores = few_pair_scores,
                                                                  .few_weigh = few_weigh<FewPairs>},
                                                     .scale = scale_pairs,
+                                                    .scale_few = scale_few,
                                                     .interleave = interleave_pairs,
                                                     .pack = pack_pairs};
 

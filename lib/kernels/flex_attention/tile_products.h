@@ -29,6 +29,12 @@ struct Products {
   static Vf stored(Vf score) { return score; }
 };
 
+// The next line of what will be read soon.
+inline void ask(const char*& ahead) {
+  __builtin_prefetch(ahead);
+  ahead += 64;
+}
+
 // Asks for the next `count` lines of what will be read soon.
 inline void fetch(Ahead& ahead, std::size_t count) {
   for (; count > 0 && ahead.at < ahead.end; --count, ahead.at += 64) __builtin_prefetch(ahead.at);

@@ -55,7 +55,8 @@ void Worker::load_queries(const QueryTile& tile) {
 void Worker::load_few_queries(const std::byte* from, std::size_t count) {
   const std::size_t e_size = size(a_.qk_size);
   float* to = queries_.data();
-  if (pairs_ != nullptr) return pairs_->scale(from, count, e_size, root(), to, pair_stride_);
+  if (pairs_ != nullptr)
+    return pairs_->scale_few(from, count, e_size, key_scale_, to, pair_stride_);
   std::fill_n(to, few_stride_ * count, 0.0F);
   for (std::size_t row = 0; row < count; ++row) {
     if (call_.spec.element == Type::f32) {

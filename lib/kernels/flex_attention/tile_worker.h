@@ -83,8 +83,7 @@ class Worker {
   void weigh(std::int64_t first);
   void weigh_few(std::int64_t begin, std::size_t rows);
   template <typename Do>
-  void each_few_rows(std::int64_t begin, std::size_t rows, std::size_t step, Ahead now, Ahead next,
-                     Do&& use);
+  void each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Do&& use);
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows keys_of(std::int64_t first, std::size_t rows);
@@ -97,6 +96,7 @@ class Worker {
   const TileOps& ops_;
   const PairOps* pairs_;
   std::size_t element_bytes_;
+  KeyScale key_scale_;
   bool one_pass_;
   bool may_trim_ = false;
   bool zero_stays_ = true;

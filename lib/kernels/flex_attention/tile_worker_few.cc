@@ -15,14 +15,18 @@
 namespace onnxpack::kernels::flex {
 namespace {
 
-// Two steps' worth: of D 128 in f32, 16 rows.
 constexpr std::size_t fetch_distance = 8192;
-constexpr std::size_t score_rows = 32;
-constexpr std::size_t weigh_rows = 16;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
+}
+
+// Rows that are gone through together: no more than the distance, so that what is asked for is
+// never beyond what is read next, and whole groups of the loops'.
+std::size_t rows_each(std::size_t row_bytes) {
+  constexpr std::size_t group = 8;
+  return std::max(group, std::min(most_rows, fetch_distance / row_bytes / group * group));
 }
 
 // Rows that had to be converted: asks for what is `bytes` from `ahead` on, so that the loops need
@@ -73,12 +77,12 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   weigh_few(begin, rows);
 }
 
-// use(offset, first key, count, ahead) of `step` keys at a time. What is read is `now` and then
+// use(offset, first key, count, ahead) of a few keys at a time. What is read is `now` and then
 // `next`; `ahead` is what lies fetch_distance further on.
 template <typename Do>
-void Worker::each_few_rows(std::int64_t begin, std::size_t rows, std::size_t step, Ahead now,
-                           Ahead next, Do&& use) {
+void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Do&& use) {
   const auto bytes = static_cast<std::size_t>(now.end - now.at);
+  const std::size_t step = rows_each(std::max<std::size_t>(1, bytes / rows));
   for (std::size_t row = 0; row < rows; row += step) {
     const std::size_t at = row * (bytes / rows) + fetch_distance;
     use(row, begin + static_cast<std::int64_t>(row), std::min(step, rows - row),
@@ -96,7 +100,7 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
   const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
-  each_few_rows(begin, rows, score_rows, keys, values,
+  each_few_rows(begin, rows, keys, values,
                 [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
                   const Ahead at = bytes(a_.k, a_.qk_size, first, end);
                   const char* from =
@@ -104,7 +108,7 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
                                : converted(keys_of(first, count).data,
                                            count * size(a_.qk_size) * element_bytes_, ahead);
                   products().few_scores(queries_.data(), few_stride_, few_, from, count,
-                                        size(a_.qk_size), root(), tile + row, ahead);
+                                        size(a_.qk_size), key_scale_, tile + row, ahead);
                 });
   round_scores(tile, few_ * most_rows);
   if (what != TileClass::partial) return;
@@ -122,7 +126,7 @@ void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
     next = bytes(a_.k, a_.qk_size, end,
                  std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
   const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
-  each_few_rows(begin, rows, weigh_rows, values, next,
+  each_few_rows(begin, rows, values, next,
                 [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
                   const Ahead at = bytes(a_.v, a_.v_size, first, end);
                   const char* from =

@@ -52,6 +52,13 @@ const std::vector<Named>& programs() {
          return masked(b, b.apply(Op::less, {b.index(0), b.index(1)}));
        },
        nullptr},
+      {"rows masked whole by the lowest float, as models write it",
+       [](Builder& b) {
+         const NodeId seen = b.apply(Op::less, {b.index(0), b.index(1)});
+         const NodeId lowest = b.real(Type::f32, std::numeric_limits<float>::lowest());
+         return b.apply(Op::select, {seen, b.element(Type::f32), lowest});
+       },
+       nullptr},
       {"window",
        [](Builder& b) {
          const NodeId near =
@@ -133,6 +140,9 @@ class Tensors {
       y[i] = wide(element_, halves[i]);
     return y;
   }
+
+  // Number `at` of K, counted through, becomes `bits`; of 16-bit floats.
+  void set_key(std::size_t at, std::uint16_t bits) { k_.halves[at] = bits; }
 
   void round_to(Type type) {
     for (Tensor* tensor : {&q_, &k_, &v_}) round(*tensor, type);
@@ -260,6 +270,34 @@ TEST_CASE("fast kernels agree with the reference on 16-bit floats") {
   for (const auto& [isa, difference] : worst_of(Type::f16)) {
     INFO(to_string(isa));
     CHECK(difference <= 0x1p-10);
+  }
+}
+
+// Some loops for a few queries scale keys by integers, which is for ordinary numbers only.
+TEST_CASE("a few queries of bf16 meet keys of every size") {
+  const StandIn machine;
+  Serial serial;
+  const std::uint16_t unusual[] = {
+      0x7F80, 0xFF80,          // infinities
+      0x7FC0, 0xFFC0, 0x7F81,  // NaN
+      0x7F7F, 0xFF7F, 0x7F00,  // the largest, and where its product with a mantissa is none
+      0x7EFF, 0xFEFF,          // below that
+      0x0000, 0x8000, 0x0001, 0x807F, 0x0080,
+  };
+  for (std::int64_t queries : {1, 2, 4, 8}) {
+    // Keys by eights, and those left over.
+    for (std::size_t key : {3U, 20U, 41U}) {
+      for (std::uint16_t bits : unusual) {
+        const Sizes sizes{queries, 42, 1, 1, 48, 16};
+        Tensors tensors(sizes, 5, Type::bf16);
+        tensors.set_key(key * 48 + 7, bits);
+        const auto want = tensors.run({}, Isa::reference, serial);
+        for (Isa isa : fast_isas_of(machine)) {
+          INFO(to_string(isa) << ", L=" << queries << ", key " << key << ", bits " << bits);
+          CHECK(worst(tensors.run({}, isa, serial), want) <= 0x1p-5);
+        }
+      }
+    }
   }
 }
 

@@ -25,7 +25,7 @@ enum class Isa : std::uint8_t {
   avx512,       // avx2 and AVX-512 F, BW, DQ, VL, CD
   avx512_vnni,  // avx512 and VNNI
   avx512_vbmi,  // avx512_vnni and VBMI
-  avx512_bf16,  // avx512 and BF16
+  avx512_bf16,  // avx512_vbmi and BF16
   amx_int8,     // avx512_vbmi and AMX's tiles and products of bytes
   amx_bf16,     // avx512_bf16 and AMX's tiles and products of bf16
   neon,         // aarch64's baseline
