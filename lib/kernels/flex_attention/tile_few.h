@@ -14,7 +14,7 @@ namespace {
 
 using onnxpack::kernels::flex::KeyScale;
 using onnxpack::kernels::flex::most_few;
-using onnxpack::kernels::flex::most_rows;
+using onnxpack::kernels::flex::most_few_rows;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
@@ -54,7 +54,7 @@ struct FewFloats : Products {
       line[n] =
           n + 1 < N || part == width ? load(row + n * width) : load_part(row + n * width, part);
   }
-  // The weights of `count` rows of a tile as `values` wants them, in rows of most_rows /
+  // The weights of `count` rows of a tile as `values` wants them, in rows of most_few_rows /
   // rows_together.
   static const float* weights(const float* tile, std::size_t /*rows*/, std::size_t /*count*/,
                               float* /*room*/) {
@@ -137,7 +137,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
   lanes_sums(in, acc, sums);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r)
-    std::memcpy(tile + r * most_rows, sums + r * K, K * sizeof(float));
+    std::memcpy(tile + r * most_few_rows, sums + r * K, K * sizeof(float));
 }
 
 #if defined(__AVX512F__)
@@ -205,7 +205,7 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
     for (std::size_t n = 0; n < N; ++n) ask(ahead);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
-      const float weight = weights[r * (most_rows / In::rows_together) + k / In::rows_together];
+      const float weight = weights[r * (most_few_rows / In::rows_together) + k / In::rows_together];
 #pragma GCC unroll 8
       for (std::size_t n = 0; n < N; ++n) acc[r][n] = In::add(acc[r][n], weight, line[n]);
     }
@@ -273,7 +273,7 @@ void few_weigh(const float* tile, std::size_t rows, const void* values, std::siz
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
                const char* ahead) {
   const In in;
-  alignas(64) float room[In::rows_together > 1 ? most_few * most_rows / In::rows_together : 1];
+  alignas(64) float room[In::rows_together > 1 ? most_few * most_few_rows / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);
   for_count(count, [&]<std::size_t R>() {
     constexpr std::size_t fits = few_sums / R;

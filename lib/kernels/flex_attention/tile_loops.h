@@ -66,14 +66,14 @@ void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_t count
   });
 }
 
-// The same along rows of most_rows; what is beyond `rows` becomes 0.
+// The same along rows of most_few_rows; what is beyond `rows` becomes 0.
 void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                  float* factor) {
   const std::size_t end = (rows + width - 1) / width * width;
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
   for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_rows;
+    float* row = tile + r * most_few_rows;
     for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
     Vf largest = splat(maximum[r]);
     for (std::size_t k = 0; k < end; k += width) largest = larger(load(row + k), largest);
@@ -90,7 +90,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
     store(most + r, base);
   }
   for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_rows;
+    float* row = tile + r * most_few_rows;
     const Vf base = splat(most[r]);
     Vf total{};
     for (std::size_t k = 0; k < end; k += width) {

@@ -14,8 +14,9 @@ inline constexpr std::size_t most_lanes = 96;
 inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
-// Up to so many queries of a tile take the loops for few.
+// Up to so many queries of a tile take the loops for few, with tiles of more keys.
 inline constexpr std::size_t most_few = 8;
+inline constexpr std::size_t most_few_rows = 256;
 
 // Memory that is read next, to be fetched beside the work; what is used of it is taken off.
 struct Ahead {
@@ -36,8 +37,8 @@ struct ProductOps {
                 std::size_t size, std::size_t lanes, std::size_t count, const float* factor,
                 float* out, Ahead& ahead) = nullptr;
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
-  // by zeros to a multiple of 16, tile[lane * most_rows + k] and out[lane * out_stride + e]. K and
-  // V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
+  // by zeros to a multiple of 16, tile[lane * most_few_rows + k] and out[lane * out_stride + e]. K
+  // and V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
   // the factor of `scale`, rounded again, and queries as PairOps::scale_few gives them. From
   // `ahead` on lines are asked for at the pace at which K or V is read; it may be any address.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
@@ -75,8 +76,8 @@ struct TileOps {
   // masked lanes stay at sum 0.
   void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor) = nullptr;
-  // The same for tile[lane * most_rows + k], up to most_few lanes. What is beyond `rows`, up to a
-  // multiple of 16, may be written.
+  // The same for tile[lane * most_few_rows + k], up to most_few lanes. What is beyond `rows`, up to
+  // a multiple of 16, may be written.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                       float* factor) = nullptr;
   // With the final maximum and sum: tile = exp(score - maximum) / sum.

@@ -162,8 +162,8 @@ struct FewPairs : Pairs {
   static const float* weights(const float* tile, std::size_t rows, std::size_t count, float* room) {
     for (std::size_t r = 0; r < count; ++r) {
       for (std::size_t k = 0; k < rows; k += 32) {
-        const float* at = tile + r * most_rows + k;
-        _mm512_storeu_si512(room + r * most_rows / 2 + k / 2,
+        const float* at = tile + r * most_few_rows + k;
+        _mm512_storeu_si512(room + r * most_few_rows / 2 + k / 2,
                             reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(_mm512_loadu_ps(at + 16),
                                                                           _mm512_loadu_ps(at))));
       }

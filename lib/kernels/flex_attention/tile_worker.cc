@@ -34,7 +34,7 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
       out_stride_(padded(size(a_.v_size))),
       queries_(few_stride_ * most_lanes),
       tile_(most_rows * most_lanes),
-      few_tile_(most_rows * lane_step),
+      few_tile_(most_few_rows * lane_step),
       out_(out_stride_ * most_lanes),
       maximum_(most_lanes),
       sum_(most_lanes),
@@ -73,7 +73,7 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
-  if (few_ > 0) std::fill_n(few_tile_.data(), most_rows * lane_step, 0.0F);
+  if (few_ > 0) std::fill_n(few_tile_.data(), most_few_rows * lane_step, 0.0F);
   start_programs(tile);
 }
 
@@ -136,8 +136,9 @@ void Worker::walk(std::int64_t first, std::int64_t last, Pass pass) {
     return;
   }
   if (masked || what == TileClass::full || last - first <= rows) {
-    for (std::int64_t k = first; k < last; k += rows)
-      visit(k, size(std::min(rows, last - k)), what, pass);
+    const std::int64_t step = few_ > 0 && what == TileClass::full && !prob_ ? few_rows() : rows;
+    for (std::int64_t k = first; k < last; k += step)
+      visit(k, size(std::min(step, last - k)), what, pass);
     return;
   }
   const std::int64_t middle = first + ((last - first) / 2 + rows - 1) / rows * rows;

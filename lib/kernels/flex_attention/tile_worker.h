@@ -78,6 +78,7 @@ class Worker {
   void score_panels(std::int64_t begin, std::int64_t end);
   void visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass);
   void score_few(std::int64_t begin, std::size_t rows, TileClass what);
+  std::int64_t few_rows() const;
   void turn_to_lanes(std::size_t rows);
   void turn_to_rows(std::size_t rows);
   void weigh(std::int64_t first);

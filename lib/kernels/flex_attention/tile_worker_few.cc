@@ -39,10 +39,20 @@ const char* converted(const float* rows, std::size_t bytes, const char*& ahead) 
 
 }  // namespace
 
+// Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
+// to be seen to be read in order anew.
+std::int64_t Worker::few_rows() const {
+  constexpr std::size_t bytes_each = 65536;
+  const std::size_t row_bytes =
+      size(std::max<std::int64_t>({a_.qk_size, a_.v_size, 1})) * element_bytes_;
+  return static_cast<std::int64_t>(
+      std::clamp(bytes_each / row_bytes / most_rows * most_rows, most_rows, most_few_rows));
+}
+
 // Lanes without a query are computed with, but never written: they see what the last one sees.
 void Worker::turn_to_lanes(std::size_t rows) {
   float* tile = tile_.data();
-  ops_.transpose(few_tile_.data(), lanes_, rows, most_rows, 1.0F, tile, lanes_);
+  ops_.transpose(few_tile_.data(), lanes_, rows, most_few_rows, 1.0F, tile, lanes_);
   for (std::size_t row = 0; row < rows; ++row) {
     float* lanes = tile + row * lanes_;
     std::fill(lanes + few_, lanes + lanes_, lanes[few_ - 1]);
@@ -51,9 +61,10 @@ void Worker::turn_to_lanes(std::size_t rows) {
 
 void Worker::turn_to_rows(std::size_t rows) {
   float* tile = few_tile_.data();
-  ops_.transpose(tile_.data(), rows, lanes_, lanes_, 1.0F, tile, most_rows);
+  ops_.transpose(tile_.data(), rows, lanes_, lanes_, 1.0F, tile, most_few_rows);
   // Weights may be taken in pairs.
-  for (std::size_t row = 0; rows % 2 == 1 && row < few_; ++row) tile[row * most_rows + rows] = 0;
+  for (std::size_t row = 0; rows % 2 == 1 && row < few_; ++row)
+    tile[row * most_few_rows + rows] = 0;
 }
 
 void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass) {
@@ -93,7 +104,7 @@ void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahea
 void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   float* tile = few_tile_.data();
   if (what == TileClass::empty) {
-    std::fill_n(tile, few_ * most_rows, minus_infinity);
+    std::fill_n(tile, few_ * most_few_rows, minus_infinity);
     return;
   }
   const auto end = begin + static_cast<std::int64_t>(rows);
@@ -110,7 +121,7 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
                   products().few_scores(queries_.data(), few_stride_, few_, from, count,
                                         size(a_.qk_size), key_scale_, tile + row, ahead);
                 });
-  round_scores(tile, few_ * most_rows);
+  round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
   score_->apply(tile_.data(), begin, rows);
