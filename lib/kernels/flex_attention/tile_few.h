@@ -15,6 +15,7 @@ namespace {
 using onnxpack::kernels::flex::KeyScale;
 using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::most_few_rows;
+using onnxpack::kernels::flex::Reading;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
@@ -37,9 +38,8 @@ struct FewFloats : Products {
   static constexpr std::size_t key_numbers = width;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
-  // What keys are read by that `this` turns out to have no way for; there are none here.
-  using Any = FewFloats;
-  const Any& any() const { return *this; }
+  // How keys are read that `this` turns out to have no way for; there are none here.
+  FewFloats any() const { return *this; }
   static constexpr bool certain() { return true; }
   FewFloats() = default;
   explicit FewFloats(const KeyScale& /*scale*/) {}
@@ -145,44 +145,53 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 // well where something was met that `In` has no quick way for: then no score is to be used. To turn
 // keys gains nothing where one or two queries are all that lines are turned for.
 template <std::size_t R, typename In>
-inline std::size_t few_scores_by_eight(const In& of, const float* queries, std::size_t query_stride,
-                                       const typename In::Number* keys, std::size_t rows,
-                                       std::size_t size, float* tile, const char*& ahead) {
-  // Copies stay in registers.
-  const In in = of;
-  const char* next = ahead;
+[[gnu::always_inline]] inline std::size_t few_scores_by_eight(const In& of, const float* queries,
+                                                              std::size_t query_stride,
+                                                              const typename In::Number* keys,
+                                                              std::size_t rows, std::size_t size,
+                                                              float* tile, const Reading& reading) {
+  const In in = of;  // a copy stays in registers
   std::size_t k = 0;
-  for (; k + keys_of_eight <= rows; k += keys_of_eight, keys += keys_of_eight * size) {
+  for (; k + keys_of_eight <= rows; k += keys_of_eight) {
+    const typename In::Number* at = keys + k * size;
+    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
     if constexpr (R <= 2) {
-      few_scores_block<keys_of_eight, R>(in, queries, query_stride, keys, size, tile + k, next);
+      few_scores_block<keys_of_eight, R>(in, queries, query_stride, at, size, tile + k, ahead);
     } else {
-      few_scores_turned<R>(in, queries, query_stride, keys, size, tile + k, next);
+      few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, ahead);
     }
   }
-  if (!in.certain()) return 0;
-  ahead = next;
-  return k;
+  return in.certain() ? k : 0;
 }
 #endif
 
 template <std::size_t R, typename In>
-__attribute__((noinline)) void few_scores_of(const In& in, const float* queries,
-                                             std::size_t query_stride,
-                                             const typename In::Number* keys, std::size_t rows,
-                                             std::size_t size, float* tile, const char* ahead) {
+[[gnu::noinline]] void few_scores_of(const In& in, const float* queries, std::size_t query_stride,
+                                     const typename In::Number* keys, std::size_t rows,
+                                     std::size_t size, float* tile, const Reading& reading) {
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
-  if constexpr (In::by_eight)
-    k = few_scores_by_eight<R>(in, queries, query_stride, keys, rows, size, tile, ahead);
-#endif
-  const typename In::Any& any = in.any();
-  for (; k + keys_at_once <= rows; k += keys_at_once) {
-    few_scores_block<keys_at_once, R>(any, queries, query_stride, keys + k * size, size, tile + k,
-                                      ahead);
+  if constexpr (In::by_eight) {
+    auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
+      return few_scores_by_eight<R>(in, queries, words, keys, rows, numbers, tile, reading);
+    };
+    // What most models have is worth loops whose strides are known.
+    constexpr std::size_t usual = 128;
+    constexpr std::size_t usual_words = usual / In::key_numbers * width;
+    k = size == usual && query_stride == usual_words ? by_eight(usual_words, usual)
+                                                     : by_eight(query_stride, size);
   }
-  for (; k < rows; ++k)
-    few_scores_block<1, R>(any, queries, query_stride, keys + k * size, size, tile + k, ahead);
+#endif
+  if (k == rows) return;
+  const auto any = in.any();
+  auto block = [&]<std::size_t K>() {
+    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
+    few_scores_block<K, R>(any, queries, query_stride, keys + k * size, size, tile + k, ahead);
+    k += K;
+  };
+  while (k + keys_at_once <= rows) block.template operator()<keys_at_once>();
+  while (k < rows) block.template operator()<1>();
 }
 
 // N vectors of each of R outputs, `out_stride` apart, the last vector of `part` floats.
@@ -233,6 +242,31 @@ void few_weigh_from(const In& in, const float* weights, std::size_t rows,
   }
 }
 
+// Rows that are weighed together: sums are kept that long, and about as much is asked for.
+constexpr std::size_t weighed_bytes = 8192;
+inline std::size_t weighed_rows(std::size_t row_bytes) {
+  constexpr std::size_t group = 8;
+  const std::size_t fit = weighed_bytes / (row_bytes > 0 ? row_bytes : 1) / group * group;
+  return fit > group ? fit : group;
+}
+
+template <std::size_t R, typename In>
+void few_weigh_of(const In& in, const float* weights, std::size_t rows,
+                  const typename In::Number* values, std::size_t size, const float* factor,
+                  float* out, std::size_t out_stride, const Reading& reading) {
+  constexpr std::size_t fits = few_sums / R;
+  constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
+  static constexpr float ones[most_few] = {1, 1, 1, 1, 1, 1, 1, 1};
+  const std::size_t step = weighed_rows(size * sizeof *values);
+  for (std::size_t k = 0; k < rows; k += step) {
+    const std::size_t count = rows - k < step ? rows - k : step;
+    // What was there before is shrunk once.
+    few_weigh_from<at_once, R>(in, weights + k / In::rows_together, count, values + k * size, size,
+                               k == 0 ? factor : ones, out, out_stride,
+                               reading.ahead(values, k * size * sizeof *values), 0);
+  }
+}
+
 // Calls run<R>() for the `count` of queries there are.
 template <typename Run>
 inline void for_count(std::size_t count, Run&& run) {
@@ -260,26 +294,24 @@ inline void for_count(std::size_t count, Run&& run) {
 template <typename In>
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
                 std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
-                const char* ahead) {
+                const Reading& reading) {
   const In in(scale);
   for_count(count, [&]<std::size_t R>() {
     few_scores_of<R>(in, queries, query_stride, static_cast<const typename In::Number*>(keys), rows,
-                     size, tile, ahead);
+                     size, tile, reading);
   });
 }
 
 template <typename In>
 void few_weigh(const float* tile, std::size_t rows, const void* values, std::size_t size,
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
-               const char* ahead) {
+               const Reading& reading) {
   const In in;
   alignas(64) float room[In::rows_together > 1 ? most_few * most_few_rows / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);
   for_count(count, [&]<std::size_t R>() {
-    constexpr std::size_t fits = few_sums / R;
-    constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
-    few_weigh_from<at_once, R>(in, weights, rows, static_cast<const typename In::Number*>(values),
-                               size, factor, out, out_stride, ahead, 0);
+    few_weigh_of<R>(in, weights, rows, static_cast<const typename In::Number*>(values), size,
+                    factor, out, out_stride, reading);
   });
 }
 

@@ -44,8 +44,9 @@ inline __m512 sum_fours(const Vf (&a)[2], const Vf (&b)[2]) {
 
 // The turned lines of eight keys: of each `In::key_numbers` numbers, or `Part` of them.
 template <bool Part, typename In>
-inline void lines_of_eight(const In& in, const typename In::Number* at, std::size_t size,
-                           std::size_t part, const char*& ahead, __m512* turned) {
+[[gnu::always_inline]] inline void lines_of_eight(const In& in, const typename In::Number* at,
+                                                  std::size_t size, std::size_t part,
+                                                  const char*& ahead, __m512* turned) {
 #pragma GCC unroll 2
   for (std::size_t g = 0; g < keys_of_eight; g += 4) {
     __m512 line[4];
@@ -60,8 +61,8 @@ inline void lines_of_eight(const In& in, const typename In::Number* at, std::siz
 
 // acc[r][g] += the products of query r with four keys' turned[4 g] to turned[4 g + 3].
 template <std::size_t R, typename In>
-inline void add_eight(const float* queries, std::size_t query_stride, const __m512* turned,
-                      Vf (&acc)[R][2]) {
+[[gnu::always_inline]] inline void add_eight(const float* queries, std::size_t query_stride,
+                                             const __m512* turned, Vf (&acc)[R][2]) {
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) {
     const __m512 line = _mm512_load_ps(queries + r * query_stride);
@@ -79,9 +80,11 @@ inline void add_eight(const float* queries, std::size_t query_stride, const __m5
 
 // Eight keys by R queries, as few_scores_block.
 template <std::size_t R, typename In>
-inline void few_scores_turned(const In& in, const float* queries, std::size_t query_stride,
-                              const typename In::Number* keys, std::size_t size, float* tile,
-                              const char*& ahead) {
+[[gnu::always_inline]] inline void few_scores_turned(const In& in, const float* queries,
+                                                     std::size_t query_stride,
+                                                     const typename In::Number* keys,
+                                                     std::size_t size, float* tile,
+                                                     const char*& ahead) {
   Vf acc[R][2] = {};
   __m512 turned[keys_of_eight];
   std::size_t e = 0;

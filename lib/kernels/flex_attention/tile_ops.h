@@ -24,6 +24,20 @@ struct Ahead {
   const char* end = nullptr;
 };
 
+// What a loop for few queries reads, byte after byte, and what is read when it is done: memory is
+// asked for `distance` before it is read, in that order.
+struct Reading {
+  std::size_t bytes = 0;
+  const char* next = nullptr;
+  std::size_t distance = 0;
+
+  // What to ask for when `done` bytes from `begin` have been read. It may be any address.
+  const char* ahead(const void* begin, std::size_t done) const {
+    const std::size_t at = done + distance;
+    return at < bytes ? static_cast<const char*>(begin) + at : next + (at - bytes);
+  }
+};
+
 // The two matrix products. A float may stand for a pair of bf16; then `size` of scores and `rows`
 // of weigh count pairs.
 struct ProductOps {
@@ -39,14 +53,14 @@ struct ProductOps {
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
   // by zeros to a multiple of 16, tile[lane * most_few_rows + k] and out[lane * out_stride + e]. K
   // and V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
-  // the factor of `scale`, rounded again, and queries as PairOps::scale_few gives them. From
-  // `ahead` on lines are asked for at the pace at which K or V is read; it may be any address.
+  // the factor of `scale`, rounded again, and queries as PairOps::scale_few gives them. `rows`
+  // is up to most_few_rows.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
-                     float* tile, const char* ahead) = nullptr;
+                     float* tile, const Reading& reading) = nullptr;
   void (*few_weigh)(const float* tile, std::size_t rows, const void* values, std::size_t size,
                     std::size_t count, const float* factor, float* out, std::size_t out_stride,
-                    const char* ahead) = nullptr;
+                    const Reading& reading) = nullptr;
 };
 
 // bf16 without a detour by f32: operands become pairs, scores are given as rounded to bf16.

@@ -177,11 +177,10 @@ struct ScaledKeys : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t key_numbers = 32;
   static constexpr bool by_eight = false;
-  using Any = ScaledKeys;
   ScaledPairs scaled;
   float unscale;  // queries come times the power that KeyScale's steps leave out
   explicit ScaledKeys(const KeyScale& scale) : scaled(scale.factor), unscale(1.0F / scale.power) {}
-  const Any& any() const { return *this; }
+  ScaledKeys any() const { return *this; }
   Vf key(const std::uint16_t* at) const {
     return reinterpret_cast<Vf>(scaled.in_order(_mm512_loadu_si512(at)));
   }
@@ -196,12 +195,12 @@ struct SteppedKeys : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t key_numbers = 32;
   static constexpr bool by_eight = true;
-  using Any = ScaledKeys;
   explicit SteppedKeys(const KeyScale& scale)
       : low_steps(_mm512_load_si512(scale.steps.data())),
         high_steps(_mm512_load_si512(scale.steps.data() + 64)),
-        scaled(scale) {}
-  const Any& any() const { return scaled; }
+        by(&scale) {}
+  // Made when it is asked for, which is seldom.
+  ScaledKeys any() const { return ScaledKeys(*by); }
   Vf key(const std::uint16_t* at) const { return stepped(_mm512_loadu_si512(at)); }
   Vf key_part(const std::uint16_t* at, std::size_t count) const {
     return stepped(_mm512_maskz_loadu_epi16(first_of(count), at));
@@ -225,14 +224,14 @@ struct SteppedKeys : Pairs {
   __m512i low_steps, high_steps;
   // As bits without the sign and times 2.
   mutable __m512i largest = _mm512_setzero_si512();
-  ScaledKeys scaled;
+  const KeyScale* by;
 };
 
 void few_pair_scores(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
-                     float* tile, const char* ahead) {
+                     float* tile, const Reading& reading) {
   const auto scores = scale.by_steps ? few_scores<SteppedKeys> : few_scores<ScaledKeys>;
-  scores(queries, query_stride, count, keys, rows, size, scale, tile, ahead);
+  scores(queries, query_stride, count, keys, rows, size, scale, tile, reading);
 }
 
 constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = scores<Pairs>,

@@ -83,8 +83,9 @@ class Worker {
   void turn_to_rows(std::size_t rows);
   void weigh(std::int64_t first);
   void weigh_few(std::int64_t begin, std::size_t rows);
-  template <typename Do>
-  void each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Do&& use);
+  template <typename Convert, typename Do>
+  void each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Convert&& convert,
+                     Do&& use);
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows keys_of(std::int64_t first, std::size_t rows);

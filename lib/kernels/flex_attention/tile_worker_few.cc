@@ -22,21 +22,6 @@ std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
 }
 
-// Rows that are gone through together: no more than the distance, so that what is asked for is
-// never beyond what is read next, and whole groups of the loops'.
-std::size_t rows_each(std::size_t row_bytes) {
-  constexpr std::size_t group = 8;
-  return std::max(group, std::min(most_rows, fetch_distance / row_bytes / group * group));
-}
-
-// Rows that had to be converted: asks for what is `bytes` from `ahead` on, so that the loops need
-// not.
-const char* converted(const float* rows, std::size_t bytes, const char*& ahead) {
-  for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(ahead + byte);
-  ahead = reinterpret_cast<const char*>(rows);
-  return ahead;
-}
-
 }  // namespace
 
 // Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
@@ -88,16 +73,24 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   weigh_few(begin, rows);
 }
 
-// use(offset, first key, count, ahead) of a few keys at a time. What is read is `now` and then
-// `next`; `ahead` is what lies fetch_distance further on.
-template <typename Do>
-void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Do&& use) {
+// use(offset, rows as the loops want them, how many, what they are in) of all `rows`: at once where
+// they lie, else by a few, converted as convert(first key, count) does.
+template <typename Convert, typename Do>
+void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next,
+                           Convert&& convert, Do&& use) {
   const auto bytes = static_cast<std::size_t>(now.end - now.at);
-  const std::size_t step = rows_each(std::max<std::size_t>(1, bytes / rows));
+  if (call_.spec.element == Type::f32 || pairs_ != nullptr)
+    return use(0, now.at, rows, Reading{bytes, next.at, fetch_distance});
+  const Reading raw{bytes, next.at, fetch_distance};
+  constexpr std::size_t step = 32;
   for (std::size_t row = 0; row < rows; row += step) {
-    const std::size_t at = row * (bytes / rows) + fetch_distance;
-    use(row, begin + static_cast<std::int64_t>(row), std::min(step, rows - row),
-        at < bytes ? now.at + at : next.at + (at - bytes));
+    const std::size_t count = std::min(step, rows - row);
+    const char* ahead = raw.ahead(now.at, row * (bytes / rows));
+    for (std::size_t byte = 0; byte < count * (bytes / rows); byte += 64)
+      __builtin_prefetch(ahead + byte);
+    // The loops find what they ask for in the cache.
+    const void* at = convert(begin + static_cast<std::int64_t>(row), count).data;
+    use(row, at, count, Reading{.next = static_cast<const char*>(at)});
   }
 }
 
@@ -110,17 +103,13 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   const auto end = begin + static_cast<std::int64_t>(rows);
   const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
-  const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
-  each_few_rows(begin, rows, keys, values,
-                [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
-                  const Ahead at = bytes(a_.k, a_.qk_size, first, end);
-                  const char* from =
-                      in_place ? at.at
-                               : converted(keys_of(first, count).data,
-                                           count * size(a_.qk_size) * element_bytes_, ahead);
-                  products().few_scores(queries_.data(), few_stride_, few_, from, count,
-                                        size(a_.qk_size), key_scale_, tile + row, ahead);
-                });
+  each_few_rows(
+      begin, rows, keys, values,
+      [&](std::int64_t first, std::size_t count) { return keys_of(first, count); },
+      [&](std::size_t row, const void* at, std::size_t count, const Reading& reading) {
+        products().few_scores(queries_.data(), few_stride_, few_, at, count, size(a_.qk_size),
+                              key_scale_, tile + row, reading);
+      });
   round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
@@ -136,19 +125,15 @@ void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
   if (end < last_key_)
     next = bytes(a_.k, a_.qk_size, end,
                  std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
-  const bool in_place = call_.spec.element == Type::f32 || pairs_ != nullptr;
-  each_few_rows(begin, rows, values, next,
-                [&](std::size_t row, std::int64_t first, std::size_t count, const char* ahead) {
-                  const Ahead at = bytes(a_.v, a_.v_size, first, end);
-                  const char* from =
-                      in_place ? at.at
-                               : converted(values_of(first, count).data,
-                                           count * size(a_.v_size) * element_bytes_, ahead);
-                  products().few_weigh(few_tile_.data() + row, count, from, size(a_.v_size), few_,
-                                       factor_.data(), out_.data(), out_stride_, ahead);
-                  // What was there before is shrunk once.
-                  std::fill_n(factor_.data(), few_, 1.0F);
-                });
+  each_few_rows(
+      begin, rows, values, next,
+      [&](std::int64_t first, std::size_t count) { return values_of(first, count); },
+      [&](std::size_t row, const void* at, std::size_t count, const Reading& reading) {
+        products().few_weigh(few_tile_.data() + row, count, at, size(a_.v_size), few_,
+                             factor_.data(), out_.data(), out_stride_, reading);
+        // What was there before is shrunk once.
+        std::fill_n(factor_.data(), few_, 1.0F);
+      });
 }
 
 }  // namespace onnxpack::kernels::flex
