@@ -176,7 +176,8 @@ template <std::size_t R, typename In>
     auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
       return few_scores_by_eight<R>(in, queries, words, keys, rows, numbers, tile, reading);
     };
-    // What most models have is worth loops whose strides are known.
+    // What most models have is worth loops whose strides are known. (64 is not: the compiler makes
+    // worse code of it.)
     constexpr std::size_t usual = 128;
     constexpr std::size_t usual_words = usual / In::key_numbers * width;
     k = size == usual && query_stride == usual_words ? by_eight(usual_words, usual)
