@@ -2,9 +2,11 @@
 
 usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N] [--row NAME]... [--append-path FOLDER]...
 
-Every round runs each contender once, so that a machine that slows down slows all of them; of each the median over rounds is compared with the
+Every round runs each contender once, so that a machine that slows down slows all of them, and up to S 2048 once before that, not timed: operands
+that another operator has just written are in the caches, not where the others have left them. Of each the median over rounds is compared with the
 median of SGEMM (MatMul of 2048 x 2048 by ONNX Runtime). On one thread time is the thread's own CPU time, which other programs do not stretch;
-on several it is wall time. ONNX Runtime's sessions are bound to their tensors, so that nothing is copied from or to numpy. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
+on several it is wall time; ONNX Runtime's sessions share their threads then, since those of each would spin beside the others', and PyTorch runs when
+they have gone to sleep. Sessions are bound to their tensors, so that nothing is copied from or to numpy. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
 
 Where PyTorch is importable (--append-path FOLDER makes a folder of packages visible behind this Python's own), torch.compile(flex_attention)
 with the same modifiers is a contender too; at the end is the geometric mean of our speed over its over all rows with a modifier.
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import time
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # of PyTorch's threads, read when they are made
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/ort_ops"))
 
@@ -85,7 +88,7 @@ def gemm():
 
 class Contender:
     def __init__(self, name, model, feeds, operations, threads, ops=True):
-        session = harness.session(model, threads, ops)
+        session = harness.session(model, threads if threads == 1 else None, ops)
         binding = session.io_binding()
         for input_name, value in feeds.items():
             binding.bind_cpu_input(input_name, value)
@@ -103,7 +106,12 @@ class Contender:
         self.clock = time.thread_time if threads == 1 else time.perf_counter
         self.output = self.run()
 
-    def once(self):
+    pause = 0
+
+    def once(self, warm):
+        time.sleep(self.pause)
+        if warm:
+            self.run()
         began = self.clock()
         self.run()
         self.times.append(self.clock() - began)
@@ -137,6 +145,7 @@ class TorchContender(Contender):
                 return call(q, k, v, **options)
 
         self.prepare(f"{name}, torch.compile", run, operations, threads)
+        self.pause = 0.05 if threads > 1 else 0
 
 
 def find_torch(threads):
@@ -195,6 +204,8 @@ def main():
     commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     print(f"{cpu}, {os.cpu_count()} cores; onnxruntime {harness.ort.__version__}; commit {commit}; {options.threads} thread(s), {options.rounds} rounds")
+    if options.threads > 1:
+        harness.ort.set_global_thread_pool_sizes(options.threads, 1)
     torch = find_torch(options.threads)
     over_torch = []
     square = {"A": rng.standard_normal((2048, 2048)).astype(np.float32), "B": rng.standard_normal((2048, 2048)).astype(np.float32)}
@@ -204,7 +215,7 @@ def main():
             rows = [base, *contenders(length, size, options.threads, rng, torch, options.row or list(MODIFIERS))]
             for _ in range(options.rounds):
                 for row in rows:
-                    row.once()
+                    row.once(length <= 2048)
             print(f"\nD {size}, L = S = {length}: GFLOP/s dense-equivalent, ratio to SGEMM, ms (10th to 90th percentile)")
             for row in rows:
                 print(f"  {row.name:34} {row.rate():7.0f} {row.rate() / base.rate():6.2f}  {row.spread()}", flush=True)

@@ -25,10 +25,13 @@ DOMAIN = "org.onnxpack"
 ort.set_default_logger_severity(3)
 
 
-def session(model, threads: int = 1, ops: bool = True) -> ort.InferenceSession:
-    """`model` is a ModelProto, bytes or a path."""
+def session(model, threads: int | None = 1, ops: bool = True) -> ort.InferenceSession:
+    """`model` is a ModelProto, bytes or a path. Without `threads` it has those that all sessions share (ort.set_global_thread_pool_sizes)."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    if threads is None:
+        options.use_per_session_threads = False
+    else:
+        options.intra_op_num_threads = threads
     if ops:
         options.register_custom_ops_library(LIBRARY)
     if isinstance(model, onnx.ModelProto):
