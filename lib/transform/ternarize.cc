@@ -2,22 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <variant>
 
 #include "graph_splice.h"
-#include "names.h"
-#include "onnx_make.h"
-#include "onnxpack/model/wire.h"
 #include "onnxpack/transform/save.h"
 #include "raise_opset.h"
-#include "ternary_bodies.h"
 #include "ternary_candidates.h"
+#include "ternary_edit.h"
 #include "ternary_lift.h"
-#include "ternary_nodes.h"
 #include "ternary_stored.h"
 
 namespace onnxpack::transform {
@@ -27,29 +20,6 @@ using kernels::ternary::Format;
 using kernels::ternary::Granularity;
 using kernels::ternary::NegativeZero;
 using kernels::ternary::parse_encoding;
-using model::WireField;
-using model::WireInput;
-using model::WireMessage;
-using model::WireType;
-
-// onnx.proto's field numbers.
-constexpr std::uint32_t model_ir_version = 1;
-constexpr std::uint32_t model_graph = 7;
-constexpr std::uint32_t model_opset_import = 8;
-constexpr std::uint32_t graph_node = 1;
-constexpr std::uint32_t graph_initializer = 5;
-
-constexpr std::int64_t uint2_opset = 25;
-constexpr std::int64_t uint2_ir_version = 13;
-constexpr std::int64_t oldest_opset = 13;  // inputs, not attributes, of Clip, Slice and Unsqueeze
-
-void append_message(model::Splice& splice, std::uint32_t number,
-                    const google::protobuf::MessageLite& message) {
-  const std::string text = message.SerializeAsString();
-  Bytes bytes;
-  model::append_bytes_field(bytes, number, onnxpack::as_bytes(text));
-  splice.append_bytes(bytes);
-}
 
 class Ternarizer {
  public:
@@ -59,27 +29,20 @@ class Ternarizer {
         request_(request),
         codes_(codes),
         cancel_(cancel),
-        how_{request.form, request.float_activations, request.location, default_opset(model)} {}
+        plan_({request.form, request.float_activations, request.location, default_opset(model)}) {}
 
   Result<Ternarized> run() {
     ONNXPACK_CHECK(settle_format());
     ONNXPACK_TRY(auto fields, node_fields(model_));
     ONNXPACK_TRY(auto candidates, find_candidates(model_, fields));
     for (const auto& candidate : candidates) ONNXPACK_CHECK(store(candidate));
-    if (rewrites_.empty()) {
+    if (plan_.rewrites.empty()) {
       out_.splice.append_range({0, model_.file().size()});
       return std::move(out_);
     }
-    if (how_.form == TernaryForm::standard) {
-      ONNXPACK_CHECK(may_raise_opset(model_, how_.opset, uint2_opset));
-    } else if (how_.opset < oldest_opset && how_.form == TernaryForm::portable) {
-      return fail(ErrorKind::unsupported,
-                  fmt::format("the portable form needs opset {}, the model is of opset {}",
-                              oldest_opset, how_.opset));
-    }
-    ONNXPACK_CHECK(choose_names());
-    find_staying();
-    ONNXPACK_CHECK(edit_model());
+    ONNXPACK_TRY(auto edited, edit_ternary(model_, plan_, codes_));
+    out_.splice = std::move(edited.splice);
+    out_.needs_old_files = edited.needs_old_files;
     return std::move(out_);
   }
 
@@ -91,8 +54,8 @@ class Ternarizer {
                   fmt::format("encoding '{}' is not known", request_.encoding),
                   "there are: ternary.u2/1, ternary.t5r/1, ternary.t5k/1");
     format_ = *format;
-    if (how_.form == TernaryForm::standard) format_ = Format::u2;
-    if (how_.form == TernaryForm::portable) format_ = Format::t5r;
+    if (plan_.how.form == TernaryForm::standard) format_ = Format::u2;
+    if (plan_.how.form == TernaryForm::portable) format_ = Format::t5r;
     return {};
   }
 
@@ -107,7 +70,7 @@ class Ternarizer {
     const WeightFacts facts = quantised
                                   ? WeightFacts{quantised->name, quantised->type, quantised->dims}
                                   : WeightFacts{constant.name, constant.type, constant.dims};
-    if (!candidate.other_use.empty() && how_.form != TernaryForm::standard) {
+    if (!candidate.other_use.empty() && plan_.how.form != TernaryForm::standard) {
       leave(facts, candidate.other_use);
       return {};
     }
@@ -117,7 +80,7 @@ class Ternarizer {
       return {};
     }
     const auto order =
-        how_.form == TernaryForm::standard ? CodeOrder::as_initializer : CodeOrder::rows;
+        plan_.how.form == TernaryForm::standard ? CodeOrder::as_initializer : CodeOrder::rows;
     const auto zero = request_.negative_zero_as_zero ? NegativeZero::as_zero : NegativeZero::refuse;
     ONNXPACK_TRY(auto answer, store_ternary(facts, std::get<0>(values), candidate.transposed,
                                             format_, order, zero, codes_));
@@ -126,7 +89,7 @@ class Ternarizer {
       return {};
     }
     auto& stored = std::get<StoredTernary>(answer);
-    if (how_.form == TernaryForm::portable &&
+    if (plan_.how.form == TernaryForm::portable &&
         stored.scale_layout.granularity == Granularity::block) {
       // Its codes stay in the file, which other forms may share.
       leave(facts, "the portable form has no block scales");
@@ -134,15 +97,15 @@ class Ternarizer {
     }
     report(facts, candidate, stored);
     if (quantised) {
-      stored_at_.insert(candidate.frees.begin(), candidate.frees.end());
+      plan_.stored_at.insert(candidate.frees.begin(), candidate.frees.end());
     } else {
-      stored_at_.insert(constant.message.offset);
+      plan_.stored_at.insert(constant.message.offset);
     }
-    if (candidate.dequantizer) dropped_.insert(*candidate.dequantizer);
-    for (const auto& use : candidate.uses) uses_[use.node] = {rewrites_.size(), use.kind};
-    bodies_.insert(candidate.bodies.begin(), candidate.bodies.end());
-    by_name_.emplace(facts.name, rewrites_.size());
-    rewrites_.emplace_back(how_, facts, candidate.transposed, std::move(stored));
+    if (candidate.dequantizer) plan_.dropped.insert(*candidate.dequantizer);
+    for (const auto& use : candidate.uses) plan_.uses[use.node] = {plan_.rewrites.size(), use.kind};
+    plan_.bodies.insert(candidate.bodies.begin(), candidate.bodies.end());
+    plan_.by_name.emplace(facts.name, plan_.rewrites.size());
+    plan_.rewrites.emplace_back(plan_.how, facts, candidate.transposed, std::move(stored));
     return {};
   }
 
@@ -167,193 +130,12 @@ class Ternarizer {
                             stored.negative_zeros, candidate.uses.size() + candidate.body_uses});
   }
 
-  Status choose_names() {
-    std::set<std::string> taken;
-    ONNXPACK_CHECK(for_each_value(model_, [&](const auto& name) { taken.insert(name); }));
-    for (const auto& constant : model_.constants()) {
-      // What held a quantised weight goes; a weight's own name may stay that of a value.
-      if (stored_at_.contains(constant.message.offset) && !by_name_.contains(constant.name))
-        taken.erase(constant.name);
-    }
-    std::set<std::string> stems;
-    if (!bodies_.empty()) stems = taken;
-    for (const auto& [name, rewrite] : by_name_) stems.insert(name);
-    for (const auto& [node, use] : uses_)
-      for (const auto& output : model_.nodes()[node].outputs) stems.insert(output);
-    how_.mark = free_mark(stems, taken);
-    ONNXPACK_TRY(how_.stem, free_stem(model_, how_.stem));
-    return {};
-  }
-
-  Status edit_model() {
-    WireInput input(model_.file());
-    WireMessage top(input);
-    std::uint64_t copied = 0;
-    const auto keep_up_to = [&](const WireField& field) {
-      out_.splice.append_range({copied, field.begin - copied});
-      copied = field.end();
-    };
-    const bool raises = how_.form == TernaryForm::standard && how_.opset < uint2_opset;
-    while (true) {
-      ONNXPACK_TRY(auto field, top.next());
-      if (!field) break;
-      if (field->is(model_graph, WireType::bytes)) {
-        ONNXPACK_TRY(WireMessage graph, top.enter(*field));
-        keep_up_to(*field);
-        ONNXPACK_CHECK(edit_graph(graph));
-        append_graph(out_.splice, graph_);
-      } else if (raises && field->is(model_opset_import, WireType::bytes)) {
-        keep_up_to(*field);
-      } else if (how_.form == TernaryForm::standard &&
-                 field->is(model_ir_version, WireType::varint)) {
-        keep_up_to(*field);
-        Bytes version;
-        model::append_varint_field(
-            version, model_ir_version,
-            std::max(field->value, static_cast<std::uint64_t>(uint2_ir_version)));
-        out_.splice.append_bytes(version);
-      }
-    }
-    out_.splice.append_range({copied, model_.file().size() - copied});
-    append_imports(raises);
-    return {};
-  }
-
-  Status edit_graph(WireMessage graph) {
-    std::uint64_t copied = graph.begin();
-    const auto keep_up_to = [&](const WireField& field) {
-      graph_.append_range({copied, field.begin - copied});
-      copied = field.end();
-    };
-    std::size_t index = 0;
-    while (true) {
-      ONNXPACK_TRY(auto field, graph.next());
-      if (!field) break;
-      if (field->is(graph_node, WireType::bytes)) {
-        const std::size_t node = index++;
-        const bool dropped = dropped_.contains(node);
-        if (node != 0 && !uses_.contains(node) && !bodies_.contains(node) && !dropped) continue;
-        keep_up_to(*field);
-        if (node == 0) append_decoders();
-        if (!dropped) ONNXPACK_CHECK(append_replaced(node, *field));
-      } else if (field->is(graph_initializer, WireType::bytes)) {
-        const auto external = staying_.find(field->payload);
-        if (is_stored(*field) || external != staying_.end()) keep_up_to(*field);
-        if (external != staying_.end()) ONNXPACK_CHECK(append_moved(*field, external->second));
-      }
-    }
-    graph_.append_range({copied, graph.end() - copied});
-    for (const auto& rewrite : rewrites_)
-      for (const auto& tensor : rewrite.initializers())
-        append_message(graph_, graph_initializer, tensor);
-    if (how_.form == TernaryForm::portable)
-      for (const auto& tensor : shared_portable_initializers(how_))
-        append_message(graph_, graph_initializer, tensor);
-    return {};
-  }
-
-  bool is_stored(const WireField& field) const { return stored_at_.contains(field.payload); }
-
-  // External initializers that stay move to the new file.
-  void find_staying() {
-    for (const auto& constant : model_.constants()) {
-      const auto* external = std::get_if<model::ExternalData>(&constant.data);
-      if (external == nullptr || stored_at_.contains(constant.message.offset)) continue;
-      const bool movable =
-          constant.source == model::ConstantSource::initializer && constant.where == "graph";
-      if (movable) {
-        staying_.emplace(constant.message.offset, external);
-      } else {
-        out_.needs_old_files = true;
-      }
-    }
-  }
-
-  Status append_moved(const WireField& field, const model::ExternalData* from) {
-    ONNXPACK_TRY(Bytes bytes, model_.file().read(field.payload, field.size));
-    onnx::TensorProto tensor;
-    if (!tensor.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-      return fail(ErrorKind::corrupt,
-                  fmt::format("the tensor at byte {} cannot be read", field.begin));
-    ONNXPACK_TRY(auto source, model_.open_external(from->file));
-    ONNXPACK_CHECK(pad_to_page(codes_));
-    set_external(tensor, how_.location, codes_.position(), from->range.size);
-    ONNXPACK_CHECK(codes_.append_from(*source, from->range.offset, from->range.size));
-    append_message(graph_, graph_initializer, tensor);
-    return {};
-  }
-
-  void append_decoders() {
-    for (const auto& rewrite : rewrites_)
-      for (const auto& node : rewrite.decoders()) append_message(graph_, graph_node, node);
-  }
-
-  Status append_replaced(std::size_t index, const WireField& field) {
-    ONNXPACK_TRY(onnx::NodeProto node, read_node(model_, field));
-    if (bodies_.contains(index)) rewrite_bodies(node, replacer());
-    const auto use = uses_.find(index);
-    if (use == uses_.end()) {
-      append_message(graph_, graph_node, node);
-      return {};
-    }
-    const auto& [rewrite, kind] = use->second;
-    for (auto& made : rewrites_[rewrite].replace(node, kind))
-      append_message(graph_, graph_node, made);
-    return {};
-  }
-
-  // What uses a stored weight in a body; the weight's new parts are in the main graph, which bodies
-  // see.
-  ReplaceNode replacer() const {
-    return [this](const onnx::NodeProto& node,
-                  const Hidden& hidden) -> std::optional<std::vector<onnx::NodeProto>> {
-      for (int i = 0; i < node.input_size(); ++i) {
-        const auto weight = by_name_.find(node.input(i));
-        if (weight == by_name_.end() || hidden.contains(node.input(i))) continue;
-        if (const auto known = known_use(node, i))
-          return rewrites_[weight->second].replace(node, known->kind);
-      }
-      return std::nullopt;
-    };
-  }
-
-  void append_imports(bool raises) {
-    const auto add = [&](const std::string& domain, std::int64_t version) {
-      onnx::OperatorSetIdProto import;
-      import.set_domain(domain);
-      import.set_version(version);
-      append_message(out_.splice, model_opset_import, import);
-    };
-    if (raises) {
-      for (const auto& import : model_.opset_imports()) {
-        const bool is_default = import.domain.empty() || import.domain == "ai.onnx";
-        add(import.domain, is_default ? uint2_opset : import.version);
-      }
-    }
-    const bool has_own = std::ranges::any_of(
-        model_.opset_imports(), [](const auto& import) { return import.domain == "org.onnxpack"; });
-    if (how_.form == TernaryForm::operators && !has_own) add("org.onnxpack", 1);
-  }
-
-  struct UseOf {
-    std::size_t rewrite;
-    UseKind kind;
-  };
-
   const model::ModelFile& model_;
   const TernarizeRequest& request_;
   io::WritableFile& codes_;
   const CancelFlag* cancel_;
-  Rewriting how_;
+  TernaryPlan plan_;
   Format format_ = Format::t5r;
-  std::vector<TernaryRewrite> rewrites_;
-  std::set<std::uint64_t> stored_at_;  // where the messages of the stored initializers begin
-  std::map<std::size_t, UseOf> uses_;
-  std::set<std::size_t> bodies_;  // nodes with such uses in their bodies
-  std::map<std::string, std::size_t> by_name_;
-  std::set<std::size_t> dropped_;  // nodes that made weights of integers
-  std::map<std::uint64_t, const model::ExternalData*> staying_;  // by where their messages begin
-  model::Splice graph_;
   Ternarized out_;
 };
 

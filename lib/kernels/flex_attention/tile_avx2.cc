@@ -12,6 +12,7 @@ const TileOps& tile_ops_avx2() {
                                   .divide = divide,
                                   .transpose = transpose,
                                   .widen = widen,
+                                  .narrow = narrow,
                                   .function = vm_function};
   return ops;
 }

@@ -12,6 +12,7 @@ const TileOps& tile_ops_neon() {
                                   .divide = divide,
                                   .transpose = transpose,
                                   .widen = widen,
+                                  .narrow = narrow,
                                   .function = vm_function};
   return ops;
 }

@@ -105,6 +105,8 @@ struct TileOps {
                     std::size_t from_stride, float by, float* to, std::size_t to_stride) = nullptr;
   // f16 or bf16 to f32, times `factor` rounded to the type again unless factor is 1.
   void (*widen)(const void* from, Type type, std::size_t count, float factor, float* to) = nullptr;
+  // f32 to f16 or bf16, rounded to nearest, ties to even.
+  void (*narrow)(const float* from, Type type, std::size_t count, void* to) = nullptr;
   // Null where the machine has no such function; then the program goes to the reference.
   VmFunction (*function)(const VmKey& key) = nullptr;
 };

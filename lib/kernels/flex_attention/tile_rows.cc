@@ -147,10 +147,7 @@ void Worker::write(const QueryTile& tile) {
     ops_.transpose(out_.data(), v_size, count, lanes_, 1.0F, rows, v_size);
   }
   if (wide) return;
-  const bool half = call_.spec.element == Type::f16;
-  auto* y = static_cast<std::uint16_t*>(a_.y) + base;
-  for (std::size_t i = 0; i < count * v_size; ++i)
-    y[i] = half ? float_to_half(rows[i]) : float_to_bfloat(rows[i]);
+  ops_.narrow(rows, call_.spec.element, count * v_size, static_cast<std::uint16_t*>(a_.y) + base);
 }
 
 }  // namespace onnxpack::kernels::flex
