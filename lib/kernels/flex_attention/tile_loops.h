@@ -3,6 +3,7 @@
 
 #include "flex_attention/half.h"
 #include "flex_attention/tile_few.h"
+#include "flex_attention/tile_softmax.h"
 
 namespace {
 
@@ -12,106 +13,6 @@ constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores
                                                                 .weigh = weigh<Products>,
                                                                 .few_scores = few_scores<FewFloats>,
                                                                 .few_weigh = few_weigh<FewFloats>};
-
-constexpr float log2_e = 1.44269504088896341F;
-
-// e^(score - most). The difference comes first: of what a finite mask leaves, such as the lowest
-// float there is, the product alone would overflow or be off by more than exponents can say.
-inline Vf weight_of(Vf score, Vf most) {
-  return power_of_two((score - most) * log2_e);
-}
-// -inf where nothing has been seen counts as 0.
-inline Vf base_of(Vf most) {
-  return choose(most == -__builtin_inff(), Vf{}, most);
-}
-
-template <std::size_t N>
-void softmax_panel(float* tile, std::size_t rows, std::size_t lanes, float* maximum, float* sum,
-                   float* factor) {
-  Vf most[N];
-  Vf total[N];
-#pragma GCC unroll 4
-  for (std::size_t v = 0; v < N; ++v) most[v] = load(maximum + v * width);
-  for (std::size_t k = 0; k < rows; ++k) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < N; ++v)
-      most[v] = larger(load(tile + k * lanes + v * width), most[v]);
-  }
-#pragma GCC unroll 4
-  for (std::size_t v = 0; v < N; ++v) {
-    const Vf old = load(maximum + v * width);
-    store(maximum + v * width, most[v]);
-    most[v] = base_of(most[v]);
-    const Vf shrink = weight_of(old, most[v]);
-    store(factor + v * width, shrink);
-    total[v] = load(sum + v * width) * shrink;
-  }
-  for (std::size_t k = 0; k < rows; ++k) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < N; ++v) {
-      float* at = tile + k * lanes + v * width;
-      const Vf value = weight_of(load(at), most[v]);
-      total[v] = total[v] + value;
-      store(at, value);
-    }
-  }
-#pragma GCC unroll 4
-  for (std::size_t v = 0; v < N; ++v) store(sum + v * width, total[v]);
-}
-
-void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_t count, float* maximum,
-             float* sum, float* factor) {
-  over_panels(count, [&]<std::size_t N>(std::size_t lane) {
-    softmax_panel<N>(tile + lane, rows, lanes, maximum + lane, sum + lane, factor + lane);
-  });
-}
-
-// The same along rows of most_few_rows; what is beyond `rows` becomes 0.
-void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
-                 float* factor) {
-  const std::size_t end = (rows + width - 1) / width * width;
-  alignas(64) float most[16];
-  std::memcpy(most, maximum, sizeof most);
-  for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_few_rows;
-    for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
-    Vf largest = splat(maximum[r]);
-    for (std::size_t k = 0; k < end; k += width) largest = larger(load(row + k), largest);
-    most[r] = lanes_max(largest);
-  }
-  for (std::size_t r = 0; r < count; r += width) {
-    const Vf old = load(maximum + r);
-    const Vf now = load(most + r);
-    store(maximum + r, now);
-    const Vf base = base_of(now);
-    const Vf shrink = weight_of(old, base);
-    store(factor + r, shrink);
-    store(sum + r, load(sum + r) * shrink);
-    store(most + r, base);
-  }
-  for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_few_rows;
-    const Vf base = splat(most[r]);
-    Vf total{};
-    for (std::size_t k = 0; k < end; k += width) {
-      const Vf value = weight_of(load(row + k), base);
-      total = total + value;
-      store(row + k, value);
-    }
-    sum[r] += lanes_sum(total);
-  }
-}
-
-void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
-                   const float* maximum, const float* sum) {
-  for (std::size_t k = 0; k < rows; ++k) {
-    for (std::size_t lane = 0; lane < count; lane += width) {
-      const Vf base = base_of(load(maximum + lane));
-      float* at = tile + k * lanes + lane;
-      store(at, weight_of(load(at), base) / load(sum + lane));
-    }
-  }
-}
 
 #if defined(__AVX512F__)
 // to[j * to_stride + i] = from[i * from_stride + j] for 16 by 16, times `by` if it is not 1.

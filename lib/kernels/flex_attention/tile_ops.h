@@ -78,6 +78,9 @@ struct PairOps {
   // to[k / 2 * lanes + lane] = tile[k][lane] and tile[k + 1][lane], rounded
   void (*pack)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                float* to) = nullptr;
+  // TileOps::softmax and pack in one.
+  void (*softmax)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+                  float* maximum, float* sum, float* factor, float* to) = nullptr;
 };
 
 struct TileOps {

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "flex_attention/tile_few.h"
+#include "flex_attention/tile_softmax.h"
 
 namespace {
 
@@ -118,20 +119,53 @@ void interleave_pairs(const void* from, std::size_t rows, std::size_t size, floa
   }
 }
 
-// Rows of f32 as pairs of rows, rounded to bf16.
+// Two rows of f32 as pairs, rounded to bf16. The one instruction rounds two vectors to halves of
+// one; `places`, half_turns, puts them beside each other.
+inline __m512i pair_of(Vf upper, Vf lower, __m512i places) {
+  const auto both = reinterpret_cast<__m512i>(
+      _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(lower), reinterpret_cast<__m512>(upper)));
+  return _mm512_permutexvar_epi16(places, both);
+}
+
 void pack_pairs(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                 float* to) {
-  // The one instruction rounds two vectors to halves of one; this puts them beside each other.
   const __m512i places = _mm512_load_si512(half_turns.order);
   for (std::size_t row = 0; row < rows; row += 2) {
     for (std::size_t lane = 0; lane < count; lane += 16) {
       const float* at = tile + row * lanes + lane;
-      const __m512 upper = _mm512_loadu_ps(at);
-      const __m512 lower = row + 1 < rows ? _mm512_loadu_ps(at + lanes) : _mm512_setzero_ps();
-      const auto both = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(lower, upper));
-      _mm512_storeu_si512(to + row / 2 * lanes + lane, _mm512_permutexvar_epi16(places, both));
+      const Vf lower = row + 1 < rows ? load(at + lanes) : Vf{};
+      _mm512_storeu_si512(to + row / 2 * lanes + lane, pair_of(load(at), lower, places));
     }
   }
+}
+
+template <std::size_t N>
+void softmax_pairs_panel(const float* tile, std::size_t rows, std::size_t lanes, float* maximum,
+                         float* sum, float* factor, float* to) {
+  const __m512i places = _mm512_load_si512(half_turns.order);
+  Vf most[N];
+  Vf total[N];
+  fold_maximum(tile, rows, lanes, maximum, sum, factor, most, total);
+  for (std::size_t k = 0; k < rows; k += 2) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < N; ++v) {
+      const float* at = tile + k * lanes + v * width;
+      const Vf upper = weight_of(load(at), most[v]);
+      const Vf lower = k + 1 < rows ? weight_of(load(at + lanes), most[v]) : Vf{};
+      total[v] = total[v] + (upper + lower);
+      _mm512_storeu_si512(to + k / 2 * lanes + v * width, pair_of(upper, lower, places));
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < N; ++v) store(sum + v * width, total[v]);
+}
+
+void softmax_pairs(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
+                   float* maximum, float* sum, float* factor, float* to) {
+  over_panels(count, [&]<std::size_t N>(std::size_t lane) {
+    softmax_pairs_panel<N>(tile + lane, rows, lanes, maximum + lane, sum + lane, factor + lane,
+                           to + lane);
+  });
 }
 
 // For a few queries the same in registers.
@@ -241,6 +275,7 @@ constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = score
                                                     .scale = scale_pairs,
                                                     .scale_few = scale_few,
                                                     .interleave = interleave_pairs,
-                                                    .pack = pack_pairs};
+                                                    .pack = pack_pairs,
+                                                    .softmax = softmax_pairs};
 
 }  // namespace

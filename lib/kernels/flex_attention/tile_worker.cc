@@ -209,13 +209,17 @@ void Worker::visit(std::int64_t first, std::size_t rows, TileClass what, Pass pa
   if (few_ > 0)
     return visit_few(first + static_cast<std::int64_t>(begin_), end_ - begin_, what, pass);
   score(first, what);
+  const bool packs = pairs_ != nullptr && pass == Pass::scores && one_pass_ && !prob_;
   for (const Panel& panel : std::span(panels_).first(panel_count_)) {
     if (panel.begin >= panel.end) continue;
     counts_.scores += (panel.end - panel.begin) * panel.count;
     float* tile = tile_.data() + panel.begin * lanes_ + panel.lane;
     float* maximum = maximum_.data() + panel.lane;
     float* sum = sum_.data() + panel.lane;
-    if (pass == Pass::scores) {
+    if (packs) {
+      pairs_->softmax(tile, panel.end - panel.begin, lanes_, panel.count, maximum, sum,
+                      factor_.data() + panel.lane, packed_.data() + panel.lane);
+    } else if (pass == Pass::scores) {
       ops_.softmax(tile, panel.end - panel.begin, lanes_, panel.count, maximum, sum,
                    factor_.data() + panel.lane);
     } else {
@@ -229,7 +233,7 @@ void Worker::visit(std::int64_t first, std::size_t rows, TileClass what, Pass pa
     clear_unseen();
     prob_->apply(tile_.data() + begin_ * lanes_, begin, end_ - begin_);
   }
-  weigh(first);
+  weigh(first, packs);
 }
 
 // What a program sees but nobody reads is set to something harmless.
@@ -289,7 +293,7 @@ void Worker::score_panels(std::int64_t begin, std::int64_t end) {
   }
 }
 
-void Worker::weigh(std::int64_t first) {
+void Worker::weigh(std::int64_t first, bool packed) {
   const auto begin = first + static_cast<std::int64_t>(begin_);
   const Rows values = values_of(begin, end_ - begin_);
   const auto next = first + static_cast<std::int64_t>(most_rows);
@@ -303,7 +307,7 @@ void Worker::weigh(std::int64_t first) {
     std::size_t skipped = panel.begin - begin_;
     const float* tile = tile_.data() + panel.begin * lanes_ + panel.lane;
     if (pairs_ != nullptr) {
-      pairs_->pack(tile, rows, lanes_, panel.count, packed_.data() + panel.lane);
+      if (!packed) pairs_->pack(tile, rows, lanes_, panel.count, packed_.data() + panel.lane);
       tile = packed_.data() + panel.lane;
       rows = (rows + 1) / 2;
       skipped /= 2;

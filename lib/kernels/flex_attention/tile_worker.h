@@ -81,7 +81,7 @@ class Worker {
   std::int64_t few_rows() const;
   void turn_to_lanes(std::size_t rows);
   void turn_to_rows(std::size_t rows);
-  void weigh(std::int64_t first);
+  void weigh(std::int64_t first, bool packed);
   void weigh_few(std::int64_t begin, std::size_t rows);
   template <typename Convert, typename Do>
   void each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Convert&& convert,
