@@ -12,6 +12,7 @@ namespace onnxpack::kernels::flex {
 namespace {
 
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
+constexpr auto step = static_cast<std::int64_t>(most_rows);
 
 std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
@@ -69,28 +70,66 @@ void Worker::load_few_queries(const std::byte* from, std::size_t count) {
   }
 }
 
-Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
+// Whether the rows of the block that begins at `first` are converted; they are from now on.
+bool Worker::already(Converted& rows, std::int64_t first) {
+  if (rows.kv != kv_) {
+    rows.kv = kv_;
+    rows.ready.assign(rows.ready.size(), false);
+  }
+  auto ready = rows.ready[size(first) / most_rows];
+  const bool before = ready;
+  ready = true;
+  return before;
+}
+
+// Rows `first` on, put where row `at` is.
+Worker::Rows Worker::convert_keys(std::int64_t first, std::size_t rows, std::size_t at) {
   const std::size_t e_size = size(a_.qk_size);
   const char* from = bytes(a_.k, a_.qk_size, first, first).at;
-  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), e_size};
+  const std::size_t stride = pairs_ != nullptr ? pair_stride_ : e_size;
+  float* to = keys_.data() + at * stride;
   if (pairs_ != nullptr) {
-    pairs_->scale(from, rows, e_size, root(), keys_.data(), pair_stride_);
-    return {keys_.data(), pair_stride_};
+    pairs_->scale(from, rows, e_size, root(), to, stride);
+  } else {
+    ops_.widen(from, call_.spec.element, rows * e_size, root(), to);
   }
-  ops_.widen(from, call_.spec.element, rows * e_size, root(), keys_.data());
-  return {keys_.data(), e_size};
+  return {to, stride};
+}
+
+Worker::Rows Worker::convert_values(std::int64_t first, std::size_t rows, std::size_t at) {
+  const std::size_t v_size = size(a_.v_size);
+  const char* from = bytes(a_.v, a_.v_size, first, first).at;
+  float* to = values_.data() + (pairs_ != nullptr ? at / 2 : at) * v_size;
+  if (pairs_ != nullptr) {
+    pairs_->interleave(from, rows, v_size, to);
+  } else {
+    ops_.widen(from, call_.spec.element, rows * v_size, 1.0F, to);
+  }
+  return {to, v_size};
+}
+
+// Rows of one block of most_rows: what is asked for begins at an even row.
+Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
+  const std::size_t e_size = size(a_.qk_size);
+  if (call_.spec.element == Type::f32)
+    return {reinterpret_cast<const float*>(bytes(a_.k, a_.qk_size, first, first).at), e_size};
+  if (!kept_keys_.kept) return convert_keys(first, rows, 0);
+  const std::int64_t block = first / step * step;
+  if (!already(kept_keys_, block))
+    convert_keys(block, size(std::min(step, a_.kv_length - block)), size(block));
+  const std::size_t stride = pairs_ != nullptr ? pair_stride_ : e_size;
+  return {keys_.data() + size(first) * stride, stride};
 }
 
 Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
   const std::size_t v_size = size(a_.v_size);
-  const char* from = bytes(a_.v, a_.v_size, first, first).at;
-  if (call_.spec.element == Type::f32) return {reinterpret_cast<const float*>(from), v_size};
-  if (pairs_ != nullptr) {
-    pairs_->interleave(from, rows, v_size, values_.data());
-  } else {
-    ops_.widen(from, call_.spec.element, rows * v_size, 1.0F, values_.data());
-  }
-  return {values_.data(), v_size};
+  if (call_.spec.element == Type::f32)
+    return {reinterpret_cast<const float*>(bytes(a_.v, a_.v_size, first, first).at), v_size};
+  if (!kept_values_.kept) return convert_values(first, rows, 0);
+  const std::int64_t block = first / step * step;
+  if (!already(kept_values_, block))
+    convert_values(block, size(std::min(step, a_.kv_length - block)), size(block));
+  return {values_.data() + size(pairs_ != nullptr ? first / 2 : first) * v_size, v_size};
 }
 
 // The rows that this tile will write; of the next its queries, and the first keys where they are

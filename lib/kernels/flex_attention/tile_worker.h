@@ -90,6 +90,16 @@ class Worker {
   std::size_t depth() const;
   Rows keys_of(std::int64_t first, std::size_t rows);
   Rows values_of(std::int64_t first, std::size_t rows);
+  Rows convert_keys(std::int64_t first, std::size_t rows, std::size_t at);
+  Rows convert_values(std::int64_t first, std::size_t rows, std::size_t at);
+  // Rows of K or V in the form that the loops want. Of a head that several tiles of queries meet
+  // they are kept, if they are few.
+  struct Converted {
+    bool kept = false;
+    std::int64_t kv = -1;          // whose they are
+    std::vector<bool> ready = {};  // by most_rows
+  };
+  bool already(Converted& rows, std::int64_t first);
   void round_scores(float* scores, std::size_t count);
   void clear_unseen();
 
@@ -106,6 +116,7 @@ class Worker {
   bool final_ = false;       // out is the result, not to be divided by the sums
   std::optional<TileRunner> score_;
   std::optional<TileRunner> prob_;
+  Converted kept_keys_, kept_values_;
   std::size_t pair_stride_, few_stride_, out_stride_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
