@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <tuple>
 
 #include "flex_attention/tile_worker.h"
 
@@ -64,6 +65,43 @@ class Parts {
   Floats floats_;
 };
 
+// Hands out tasks, several in a row while many are left: those of a head meet the same K and V,
+// and the last ones are single so that all workers end together.
+class Queue {
+ public:
+  Queue(std::size_t tasks, std::size_t workers, std::size_t most)
+      : tasks_(tasks), share_(2 * std::max<std::size_t>(1, workers)), most_(most) {}
+  // Empty when there are none left.
+  std::pair<std::size_t, std::size_t> take() {
+    std::size_t first = next_;
+    std::size_t count = 0;
+    do {
+      const std::size_t left = tasks_ - std::min(first, tasks_);
+      count = std::min(left, std::clamp<std::size_t>(left / share_, 1, most_));
+    } while (count > 0 && !next_.compare_exchange_weak(first, first + count));
+    return {first, first + count};
+  }
+
+ private:
+  std::size_t tasks_, share_, most_;
+  std::atomic<std::size_t> next_ = 0;
+};
+
+// One task: a tile of queries and its part of the keys.
+void attend(Worker& worker, const Plan& plan, std::size_t task, std::int64_t keys, Parts& parts) {
+  const std::size_t number = task / plan.parts;
+  const QueryTile& tile = plan.tiles[number];
+  const std::int64_t first = static_cast<std::int64_t>(task % plan.parts) * plan.part_keys;
+  const std::size_t after = (task + 1) / plan.parts;
+  worker.start(tile, after < plan.tiles.size() ? &plan.tiles[after] : nullptr);
+  worker.attend(first, std::min(first + plan.part_keys, keys));
+  if (plan.parts == 1) {
+    worker.write(tile);
+  } else {
+    parts.keep(number, task % plan.parts, worker.state());
+  }
+}
+
 }  // namespace
 
 Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
@@ -73,25 +111,18 @@ Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
   Parts parts(plan, call.arguments.v_size);
   const std::size_t tasks = plan.tiles.size() * plan.parts;
   const std::size_t workers = std::min(parallel.width(), tasks);
-  std::atomic<std::size_t> next = 0;
+  const auto heads = static_cast<std::size_t>(call.arguments.batch * call.arguments.kv_heads);
+  Queue queue(tasks, workers,
+              plan.parts > 1 || heads == 0 ? 1 : std::max<std::size_t>(1, tasks / heads));
   std::atomic<std::size_t> next_merge = 0;
   std::atomic<bool> out_of_range = false;
   std::mutex counting;
   parallel_for(parallel, workers, [&](std::size_t) {
     // Memory only for those who find work: a pool may be narrower than it says.
     std::optional<Worker> worker;
-    for (std::size_t task = next++; task < tasks; task = next++) {
+    for (auto [task, end] = queue.take(); task < end; std::tie(task, end) = queue.take()) {
       if (!worker) worker.emplace(call, ops, score, prob, one_pass);
-      const QueryTile& tile = plan.tiles[task / plan.parts];
-      const std::int64_t first = static_cast<std::int64_t>(task % plan.parts) * plan.part_keys;
-      const std::size_t after = (task + 1) / plan.parts;
-      worker->start(tile, after < plan.tiles.size() ? &plan.tiles[after] : nullptr);
-      worker->attend(first, std::min(first + plan.part_keys, call.arguments.kv_length));
-      if (plan.parts == 1) {
-        worker->write(tile);
-      } else {
-        parts.keep(task / plan.parts, task % plan.parts, worker->state());
-      }
+      for (; task < end; ++task) attend(*worker, plan, task, call.arguments.kv_length, parts);
     }
     if (!worker) return;
     if (worker->out_of_range()) out_of_range = true;
