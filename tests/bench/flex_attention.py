@@ -2,8 +2,7 @@
 
 usage: bench/flex_attention.py [--length S]... [--head-size D]... [--rounds N] [--threads N] [--row NAME]... [--append-path FOLDER]...
 
-Every round runs each contender once, so that a machine that slows down slows all of them, and up to S 2048 once before that, not timed: operands
-that another operator has just written are in the caches, not where the others have left them. Of each the median over rounds is compared with the
+Every round runs each contender once, or as often as takes 10 ms, so that a machine that slows down slows all of them. Of each the median over rounds is compared with the
 median of SGEMM (MatMul of 2048 x 2048 by ONNX Runtime). On one thread time is the thread's own CPU time, which other programs do not stretch;
 on several it is wall time; ONNX Runtime's sessions share their threads then, since those of each would spin beside the others', and PyTorch runs when
 they have gone to sleep. Sessions are bound to their tensors, so that nothing is copied from or to numpy. "dense-equivalent" counts 4 B H L S D operations whatever is masked. The spread is the 10th and 90th percentile.
@@ -105,16 +104,18 @@ class Contender:
         self.name, self.run, self.operations, self.times = name, run, operations, []
         self.clock = time.thread_time if threads == 1 else time.perf_counter
         self.output = self.run()
+        began = time.perf_counter()
+        self.run()
+        self.runs = max(1, round(0.01 / (time.perf_counter() - began)))
 
     pause = 0
 
-    def once(self, warm):
+    def once(self):
         time.sleep(self.pause)
-        if warm:
-            self.run()
         began = self.clock()
-        self.run()
-        self.times.append(self.clock() - began)
+        for _ in range(self.runs):
+            self.run()
+        self.times.append((self.clock() - began) / self.runs)
 
     def rate(self):
         return self.operations / statistics.median(self.times) / 1e9
@@ -215,7 +216,7 @@ def main():
             rows = [base, *contenders(length, size, options.threads, rng, torch, options.row or list(MODIFIERS))]
             for _ in range(options.rounds):
                 for row in rows:
-                    row.once(length <= 2048)
+                    row.once()
             print(f"\nD {size}, L = S = {length}: GFLOP/s dense-equivalent, ratio to SGEMM, ms (10th to 90th percentile)")
             for row in rows:
                 print(f"  {row.name:34} {row.rate():7.0f} {row.rate() / base.rate():6.2f}  {row.spread()}", flush=True)

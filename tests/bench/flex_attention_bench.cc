@@ -6,10 +6,10 @@
 // loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16 KiB
 // ahead, each thread its own share.
 //
-// In every round each contender runs once, so that a machine that slows down slows all, and up to
-// S 2048 once before that, not timed: operands that have just been written are in the caches.
-// Medians are compared, with the 10th and 90th percentile beside them. On one thread time is the
-// thread's own CPU time, which other programs do not stretch; on several it is wall time.
+// In every round each contender runs once, or as often as takes 10 ms, so that a machine that slows
+// down slows all; medians are compared, with the 10th and 90th percentile beside them. On one
+// thread time is the thread's own CPU time, which other programs do not stretch; on several it is
+// wall time.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -114,14 +114,20 @@ struct Contender {
   double rate() { return work / percentile(0.5) / 1e9; }
 };
 
-void race(std::vector<Contender>& all, int rounds, bool cpu_time, bool warm) {
-  for (Contender& one : all) one.run();
+void race(std::vector<Contender>& all, int rounds, bool cpu_time) {
+  constexpr double least = 0.01;
+  std::vector<int> runs;
+  for (Contender& one : all) {
+    one.run();
+    const double began = now(cpu_time);
+    one.run();
+    runs.push_back(std::max(1, static_cast<int>(least / (now(cpu_time) - began) + 0.5)));
+  }
   for (int round = 0; round < rounds; ++round) {
-    for (Contender& one : all) {
-      if (warm) one.run();
+    for (std::size_t i = 0; i < all.size(); ++i) {
       const double began = now(cpu_time);
-      one.run();
-      one.times.push_back(now(cpu_time) - began);
+      for (int run = 0; run < runs[i]; ++run) all[i].run();
+      all[i].times.push_back((now(cpu_time) - began) / runs[i]);
     }
   }
 }
@@ -229,8 +235,7 @@ void types(std::size_t threads, int rounds) {
                          p.operations(), [&p, &parallel] { p.run(parallel); }});
         }
       }
-      const bool is_long = length > 4096;
-      race(all, is_long ? std::max(3, rounds / 4) : rounds, threads == 1, !is_long);
+      race(all, length > 4096 ? std::max(3, rounds / 4) : rounds, threads == 1);
       std::printf(
           "D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), bf16 to f32\n",
           static_cast<int>(size), static_cast<int>(length), problems[0]->kernel().c_str());
@@ -274,7 +279,7 @@ void decode(std::size_t threads, int rounds, const std::string& only) {
                          });
                        }});
       }
-      race(all, rounds, threads == 1, false);
+      race(all, rounds, threads == 1);
       double best = 0;
       for (std::size_t i = 1; i < all.size(); ++i) best = std::max(best, all[i].rate());
       const double ours = all[0].rate();
