@@ -142,8 +142,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 
 #if defined(__AVX512F__)
 // Of `rows` keys as many as make up eights, as few_scores of ProductOps; how many those were. 0 as
-// well where something was met that `In` has no quick way for: then no score is to be used. To turn
-// keys gains nothing where one or two queries are all that lines are turned for.
+// well where something was met that `In` has no quick way for: then no score is to be used.
 template <std::size_t R, typename In>
 [[gnu::always_inline]] inline std::size_t few_scores_by_eight(const In& of, const float* queries,
                                                               std::size_t query_stride,
@@ -155,11 +154,7 @@ template <std::size_t R, typename In>
   for (; k + keys_of_eight <= rows; k += keys_of_eight) {
     const typename In::Number* at = keys + k * size;
     const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
-    if constexpr (R <= 2) {
-      few_scores_block<keys_of_eight, R>(in, queries, query_stride, at, size, tile + k, ahead);
-    } else {
-      few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, ahead);
-    }
+    few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, ahead);
   }
   return in.certain() ? k : 0;
 }
