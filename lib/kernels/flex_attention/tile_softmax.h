@@ -79,6 +79,7 @@ inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float*
     float* row = tile + r * most_few_rows;
     for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
     Vf largest = splat(maximum[r]);
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < end; k += width) largest = larger(load(row + k), largest);
     most[r] = lanes_max(largest);
   }
@@ -96,6 +97,7 @@ inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float*
     float* row = tile + r * most_few_rows;
     const Vf base = splat(most[r]);
     Vf total{};
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < end; k += width) {
       const Vf value = weight_of(load(row + k), base);
       total = total + value;
