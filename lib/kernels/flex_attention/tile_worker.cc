@@ -48,17 +48,21 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
   }
   if (call.spec.element == Type::f32) return;
   rows_ = Floats(std::max(few_stride_, out_stride_) * most_lanes);
-  // 256 KB or so for head size 64, which the second nearest cache has room for.
-  constexpr std::size_t kept_rows = 1024;
+  // What the second nearest cache has room for: of bf16 1024 keys of size 128.
+  constexpr std::size_t kept_bytes = std::size_t{256} << 10;
+  const std::size_t key_floats = pairs_ != nullptr ? pair_stride_ : size(a_.qk_size);
+  const std::size_t value_floats = size(a_.v_size) / (pairs_ != nullptr ? 2 : 1);
   const std::size_t blocks = (size(a_.kv_length) + most_rows - 1) / most_rows;
   const std::int64_t queries = a_.q_length * (a_.q_heads / a_.kv_heads);
-  const bool keeps = blocks * most_rows <= kept_rows && size(queries) > most_lanes;
+  const bool keeps =
+      blocks * most_rows * std::max(key_floats, value_floats) * sizeof(float) <= kept_bytes &&
+      size(queries) > most_lanes;
   for (Converted* rows : {&kept_keys_, &kept_values_}) {
     rows->kept = keeps;
     rows->ready.resize(blocks);
   }
   const std::size_t rows = keeps ? blocks * most_rows : most_rows;
-  keys_ = Floats((pairs_ != nullptr ? pair_stride_ : size(a_.qk_size)) * rows);
+  keys_ = Floats(key_floats * rows);
   values_ = Floats(size(a_.v_size) * rows / (pairs_ != nullptr ? 2 : 1));
   if (pairs_ != nullptr) packed_ = Floats(most_rows / 2 * most_lanes);
 }
