@@ -41,40 +41,36 @@ using namespace onnxpack::kernels::flex;
 // Threads that wait for work by spinning, as those of ONNX Runtime do for some time.
 class Threads final : public Parallel {
  public:
-  explicit Threads(std::size_t width) : width_(width) {
-    for (std::size_t i = 1; i < width; ++i) others_.emplace_back([this] { serve(); });
+  explicit Threads(std::size_t width) : has_work_(width) {
+    for (std::size_t i = 1; i < width; ++i) others_.emplace_back([this, i] { serve(i); });
   }
   ~Threads() override {
     stop_ = true;
     others_.clear();
   }
-  std::size_t width() const override { return width_; }
+  std::size_t width() const override { return has_work_.size(); }
+  // At most as many tasks as there are threads.
   void run(std::size_t count, void (*task)(void*, std::size_t), void* state) override {
-    task_ = task, state_ = state, count_ = count;
-    done_ = 0;
-    next_ = 0;  // from here on there is work
-    work();
-    while (done_ < count) {
+    task_ = task;
+    state_ = state;
+    for (std::size_t i = 1; i < count; ++i) has_work_[i] = true;
+    if (count > 0) task(state, 0);
+    for (std::size_t i = 1; i < count; ++i) {
+      while (has_work_[i]) {
+      }
     }
-    next_ = nothing;
   }
 
  private:
-  static constexpr std::size_t nothing = std::numeric_limits<std::size_t>::max() / 2;
-  void work() {
-    for (std::size_t i = next_++; i < count_; i = next_++) {
-      task_(state_, i);
-      ++done_;
-    }
-  }
-  void serve() {
+  void serve(std::size_t i) {
     while (!stop_) {
-      if (next_ < count_) work();
+      if (!has_work_[i]) continue;
+      task_(state_, i);
+      has_work_[i] = false;
     }
   }
 
-  std::size_t width_;
-  std::atomic<std::size_t> next_ = nothing, count_ = 0, done_ = 0;
+  std::vector<std::atomic<bool>> has_work_;
   std::atomic<bool> stop_ = false;
   void (*task_)(void*, std::size_t) = nullptr;
   void* state_ = nullptr;

@@ -18,11 +18,12 @@
 namespace onnxpack::kernels::flex {
 
 struct KeyScale {
+  KeyScale() = default;
   explicit KeyScale(float factor);
 
   static constexpr std::uint16_t first_uncertain = 0x7F00;
 
-  float factor;
+  float factor = 1.0F;
   // Whether `steps` and `power` are set: the factor is positive, normal and a bf16.
   bool by_steps = false;
   float power = 1.0F;

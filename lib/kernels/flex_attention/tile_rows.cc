@@ -12,7 +12,6 @@ namespace onnxpack::kernels::flex {
 namespace {
 
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
-constexpr auto step = static_cast<std::int64_t>(most_rows);
 
 std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
@@ -70,18 +69,6 @@ void Worker::load_few_queries(const std::byte* from, std::size_t count) {
   }
 }
 
-// Whether the rows of the block that begins at `first` are converted; they are from now on.
-bool Worker::already(Converted& rows, std::int64_t first) {
-  if (rows.kv != kv_) {
-    rows.kv = kv_;
-    rows.ready.assign(rows.ready.size(), false);
-  }
-  auto ready = rows.ready[size(first) / most_rows];
-  const bool before = ready;
-  ready = true;
-  return before;
-}
-
 // Rows `first` on, put where row `at` is.
 Worker::Rows Worker::convert_keys(std::int64_t first, std::size_t rows, std::size_t at) {
   const std::size_t e_size = size(a_.qk_size);
@@ -108,16 +95,27 @@ Worker::Rows Worker::convert_values(std::int64_t first, std::size_t rows, std::s
   return {to, v_size};
 }
 
+// convert(first row, rows) of the block of most_rows that `first` is in, if that has not been done.
+template <typename Convert>
+void Worker::ready_block(std::vector<bool>& ready, std::int64_t first, Convert&& convert) {
+  constexpr auto step = static_cast<std::int64_t>(most_rows);
+  auto done = ready[size(first / step)];
+  if (done) return;
+  const std::int64_t block = first / step * step;
+  convert(block, size(std::min(step, a_.kv_length - block)));
+  done = true;
+}
+
 // Rows of one block of most_rows: what is asked for begins at an even row.
 Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
-  const std::size_t e_size = size(a_.qk_size);
   if (call_.spec.element == Type::f32)
-    return {reinterpret_cast<const float*>(bytes(a_.k, a_.qk_size, first, first).at), e_size};
-  if (!kept_keys_.kept) return convert_keys(first, rows, 0);
-  const std::int64_t block = first / step * step;
-  if (!already(kept_keys_, block))
-    convert_keys(block, size(std::min(step, a_.kv_length - block)), size(block));
-  const std::size_t stride = pairs_ != nullptr ? pair_stride_ : e_size;
+    return {reinterpret_cast<const float*>(bytes(a_.k, a_.qk_size, first, first).at),
+            size(a_.qk_size)};
+  if (!keeps_) return convert_keys(first, rows, 0);
+  ready_block(keys_ready_, first, [this](std::int64_t block, std::size_t count) {
+    convert_keys(block, count, size(block));
+  });
+  const std::size_t stride = pairs_ != nullptr ? pair_stride_ : size(a_.qk_size);
   return {keys_.data() + size(first) * stride, stride};
 }
 
@@ -125,10 +123,10 @@ Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
   const std::size_t v_size = size(a_.v_size);
   if (call_.spec.element == Type::f32)
     return {reinterpret_cast<const float*>(bytes(a_.v, a_.v_size, first, first).at), v_size};
-  if (!kept_values_.kept) return convert_values(first, rows, 0);
-  const std::int64_t block = first / step * step;
-  if (!already(kept_values_, block))
-    convert_values(block, size(std::min(step, a_.kv_length - block)), size(block));
+  if (!keeps_) return convert_values(first, rows, 0);
+  ready_block(values_ready_, first, [this](std::int64_t block, std::size_t count) {
+    convert_values(block, count, size(block));
+  });
   return {values_.data() + size(pairs_ != nullptr ? first / 2 : first) * v_size, v_size};
 }
 

@@ -6,7 +6,6 @@
 namespace {
 
 using onnxpack::kernels::flex::most_few_rows;
-using onnxpack::kernels::flex::most_rows;
 
 constexpr float log2_e = 1.44269504088896341F;
 

@@ -27,7 +27,7 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
       ops_(ops),
       pairs_(call.spec.element == Type::bf16 ? ops.pairs : nullptr),
       element_bytes_(call.spec.element == Type::f32 ? 4 : 2),
-      key_scale_(root()),
+      key_scale_(pairs_ != nullptr ? KeyScale(root()) : KeyScale()),
       one_pass_(one_pass),
       pair_stride_(padded((size(a_.qk_size) + 1) / 2)),
       few_stride_(pairs_ != nullptr ? pair_stride_ : padded(size(a_.qk_size))),
@@ -54,14 +54,13 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
   const std::size_t value_floats = size(a_.v_size) / (pairs_ != nullptr ? 2 : 1);
   const std::size_t blocks = (size(a_.kv_length) + most_rows - 1) / most_rows;
   const std::int64_t queries = a_.q_length * (a_.q_heads / a_.kv_heads);
-  const bool keeps =
-      blocks * most_rows * std::max(key_floats, value_floats) * sizeof(float) <= kept_bytes &&
-      size(queries) > most_lanes;
-  for (Converted* rows : {&kept_keys_, &kept_values_}) {
-    rows->kept = keeps;
-    rows->ready.resize(blocks);
+  keeps_ = blocks * most_rows * std::max(key_floats, value_floats) * sizeof(float) <= kept_bytes &&
+           size(queries) > most_lanes;
+  if (keeps_) {
+    keys_ready_.resize(blocks);
+    values_ready_.resize(blocks);
   }
-  const std::size_t rows = keeps ? blocks * most_rows : most_rows;
+  const std::size_t rows = keeps_ ? blocks * most_rows : most_rows;
   keys_ = Floats(key_floats * rows);
   values_ = Floats(size(a_.v_size) * rows / (pairs_ != nullptr ? 2 : 1));
   if (pairs_ != nullptr) packed_ = Floats(most_rows / 2 * most_lanes);
@@ -81,7 +80,12 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= most_few ? size(tile.count) : 0;
-  kv_ = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
+  const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
+  if (kv != kv_) {
+    std::fill(keys_ready_.begin(), keys_ready_.end(), false);
+    std::fill(values_ready_.begin(), values_ready_.end(), false);
+  }
+  kv_ = kv;
   load_queries(tile);
   plan_fetches(tile, next);
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);

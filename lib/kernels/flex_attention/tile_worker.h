@@ -92,14 +92,8 @@ class Worker {
   Rows values_of(std::int64_t first, std::size_t rows);
   Rows convert_keys(std::int64_t first, std::size_t rows, std::size_t at);
   Rows convert_values(std::int64_t first, std::size_t rows, std::size_t at);
-  // Rows of K or V in the form that the loops want. Of a head that several tiles of queries meet
-  // they are kept, if they are few.
-  struct Converted {
-    bool kept = false;
-    std::int64_t kv = -1;          // whose they are
-    std::vector<bool> ready = {};  // by most_rows
-  };
-  bool already(Converted& rows, std::int64_t first);
+  template <typename Convert>
+  void ready_block(std::vector<bool>& ready, std::int64_t first, Convert&& convert);
   void round_scores(float* scores, std::size_t count);
   void clear_unseen();
 
@@ -116,7 +110,10 @@ class Worker {
   bool final_ = false;       // out is the result, not to be divided by the sums
   std::optional<TileRunner> score_;
   std::optional<TileRunner> prob_;
-  Converted kept_keys_, kept_values_;
+  // Converted rows of a head that several tiles of queries meet are kept, if they are few: which
+  // are there, by most_rows.
+  bool keeps_ = false;
+  std::vector<bool> keys_ready_, values_ready_;
   std::size_t pair_stride_, few_stride_, out_stride_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
