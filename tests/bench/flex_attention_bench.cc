@@ -1,5 +1,6 @@
 // FlexAttention's kernels alone, without ONNX Runtime.
 // usage: bench_flex_attention types|decode [threads] [rounds] [part of a row's name, for decode]
+// ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
 //
 // types: bf16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
 // bytes of K and V by time against the speed of reading the same memory in the same rounds: plain
@@ -128,6 +129,16 @@ void race(std::vector<Contender>& all, int rounds, bool cpu_time) {
   }
 }
 
+CpuFeatures features() {
+  const char* forced = std::getenv(force_variable);
+  const auto chosen = choose_features(CpuFeatures::detect(), forced ? forced : "");
+  if (!chosen) {
+    std::fprintf(stderr, "%s: %s\n", force_variable, chosen.error().c_str());
+    std::exit(2);
+  }
+  return *chosen;
+}
+
 // Q, K, V and Y of one call, of normally distributed numbers.
 class Problem {
  public:
@@ -141,7 +152,7 @@ class Problem {
       const NodeId never = b.real(Type::f32, -std::numeric_limits<double>::infinity());
       spec.score_mod = b.finish(b.apply(Op::select, {seen, b.element(Type::f32), never}));
     }
-    auto kernel = FlexAttention::create(spec, CpuFeatures::detect());
+    auto kernel = FlexAttention::create(spec, features());
     if (!kernel) std::abort();
     kernel_ = std::make_unique<FlexAttention>(std::move(*kernel));
     a_ = {.batch = 1,

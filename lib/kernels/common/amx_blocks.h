@@ -58,9 +58,14 @@ inline void start_sums(const char* from, std::size_t stride) {
   }
 }
 
+struct Nothing {
+  void operator()() const {}
+};
+
 // Rows of sums in one tile or two, columns likewise. Of::dot<sums, a, b>() is the product.
-template <typename Of, Sums Start, bool TwoDown, bool TwoAcross>
-inline void tile_block(const TileProduct& p) {
+// `meanwhile` is what else there is to do, by other instructions, while tiles are multiplied.
+template <typename Of, Sums Start, bool TwoDown, bool TwoAcross, typename Else = Nothing>
+inline void tile_block(const TileProduct& p, const Else& meanwhile = {}) {
   char* upper = static_cast<char*>(p.sums);
   char* lower = upper + tile_side * p.sums_stride;
   start_sums<Start, 0>(upper, p.sums_stride);
@@ -85,6 +90,7 @@ inline void tile_block(const TileProduct& p) {
     a += tile_bytes;
     b += tile_side * p.b_stride;
   }
+  meanwhile();
   store_tile<0>(upper, p.sums_stride);
   if constexpr (TwoAcross) store_tile<1>(upper + tile_bytes, p.sums_stride);
   if constexpr (TwoDown) store_tile<2>(lower, p.sums_stride);

@@ -29,9 +29,11 @@ struct Products {
   static Vf stored(Vf score) { return score; }
 };
 
-// The next line of what will be read soon.
+// The next line of what will be read soon; `ahead` is near_distance from it.
 inline void ask(const char*& ahead) {
+  using namespace onnxpack::kernels::flex;
   __builtin_prefetch(ahead);
+  __builtin_prefetch(ahead + (far_distance - near_distance), 0, 2);
   ahead += 64;
 }
 

@@ -80,7 +80,15 @@ Worker::Rows Worker::convert_keys(std::int64_t first, std::size_t rows, std::siz
   } else {
     ops_.widen(from, call_.spec.element, rows * e_size, root(), to);
   }
-  return {to, stride};
+  return {to, stride, stride};
+}
+
+// Row `row` of a block that convert_values has made.
+Worker::Rows Worker::value_rows(const float* block, std::size_t row) const {
+  const std::size_t v_size = size(a_.v_size);
+  if (pairs_ == nullptr) return {block + row * v_size, v_size, v_size};
+  if (pairs_->turned_stride > 0) return {block + row / 2, pairs_->turned_stride, 1};
+  return {block + row / 2 * v_size, v_size, v_size};
 }
 
 Worker::Rows Worker::convert_values(std::int64_t first, std::size_t rows, std::size_t at) {
@@ -92,7 +100,7 @@ Worker::Rows Worker::convert_values(std::int64_t first, std::size_t rows, std::s
   } else {
     ops_.widen(from, call_.spec.element, rows * v_size, 1.0F, to);
   }
-  return {to, v_size};
+  return value_rows(to, 0);
 }
 
 // convert(first row, rows) of the block of most_rows that `first` is in, if that has not been done.
@@ -110,24 +118,27 @@ void Worker::ready_block(std::vector<bool>& ready, std::int64_t first, Convert&&
 Worker::Rows Worker::keys_of(std::int64_t first, std::size_t rows) {
   if (call_.spec.element == Type::f32)
     return {reinterpret_cast<const float*>(bytes(a_.k, a_.qk_size, first, first).at),
-            size(a_.qk_size)};
+            size(a_.qk_size), size(a_.qk_size)};
   if (!keeps_) return convert_keys(first, rows, 0);
   ready_block(keys_ready_, first, [this](std::int64_t block, std::size_t count) {
     convert_keys(block, count, size(block));
   });
   const std::size_t stride = pairs_ != nullptr ? pair_stride_ : size(a_.qk_size);
-  return {keys_.data() + size(first) * stride, stride};
+  return {keys_.data() + size(first) * stride, stride, stride};
 }
 
 Worker::Rows Worker::values_of(std::int64_t first, std::size_t rows) {
   const std::size_t v_size = size(a_.v_size);
   if (call_.spec.element == Type::f32)
-    return {reinterpret_cast<const float*>(bytes(a_.v, a_.v_size, first, first).at), v_size};
+    return {reinterpret_cast<const float*>(bytes(a_.v, a_.v_size, first, first).at), v_size,
+            v_size};
   if (!keeps_) return convert_values(first, rows, 0);
   ready_block(values_ready_, first, [this](std::int64_t block, std::size_t count) {
     convert_values(block, count, size(block));
   });
-  return {values_.data() + size(pairs_ != nullptr ? first / 2 : first) * v_size, v_size};
+  const std::size_t block = size(first) / most_rows * most_rows;
+  return value_rows(values_.data() + (pairs_ != nullptr ? block / 2 : block) * v_size,
+                    size(first) - block);
 }
 
 // The rows that this tile will write; of the next its queries, and the first keys where they are

@@ -70,7 +70,7 @@ inline void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_
 
 // The same along rows of most_few_rows; what is beyond `rows` becomes 0.
 inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum,
-                        float* sum, float* factor) {
+                        float* sum, float* factor, const char* ahead) {
   const std::size_t end = (rows + width - 1) / width * width;
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
@@ -101,6 +101,8 @@ inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float*
       const Vf value = weight_of(load(row + k), base);
       total = total + value;
       store(row + k, value);
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += 64;
     }
     sum[r] += lanes_sum(total);
   }

@@ -59,6 +59,7 @@ class Worker {
   struct Rows {
     const float* data;
     std::size_t stride;
+    std::size_t step;  // from row to row, as stride but where V is turned
   };
 
   std::size_t row_number(const QueryTile& tile, std::int64_t lane) const;
@@ -73,9 +74,11 @@ class Worker {
   void walk(std::int64_t first, std::int64_t last, Pass pass);
   void visit(std::int64_t first, std::size_t rows, TileClass what, Pass pass);
   bool trim(std::int64_t first, std::size_t rows);
+  void join_panels();
   Panel trimmed(std::size_t lane, std::int64_t first, std::size_t rows);
   void score(std::int64_t first, TileClass what);
-  void score_panels(std::int64_t begin, std::int64_t end);
+  void score_panels(std::int64_t begin, std::int64_t end, bool weights);
+  void fold_panels(Pass pass, bool packs);
   void visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass);
   void score_few(std::int64_t begin, std::size_t rows, TileClass what);
   std::int64_t few_rows() const;
@@ -88,6 +91,7 @@ class Worker {
                      Do&& use);
   const ProductOps& products() const;
   std::size_t depth() const;
+  Rows value_rows(const float* block, std::size_t row) const;
   Rows keys_of(std::int64_t first, std::size_t rows);
   Rows values_of(std::int64_t first, std::size_t rows);
   Rows convert_keys(std::int64_t first, std::size_t rows, std::size_t at);

@@ -4,7 +4,7 @@
 // Memory is what bounds the speed, so it must not wait for what is computed. A core reads fastest
 // what it reads in order, by what its caches fetch on their own; that stops where nothing is read,
 // and hardly starts where rows are read by columns or K and V in turns. So K and V are gone through
-// a few rows at a time, and each line that is read asks for the one fetch_distance later in the
+// a few rows at a time, and each line that is read asks for the one near_distance later in the
 // order in which all is read: the keys of a tile, its values, the next tile's keys. Asking for much
 // more at once is slower, since then every line waits for memory in the nearest cache's few slots.
 #include <algorithm>
@@ -15,7 +15,6 @@
 namespace onnxpack::kernels::flex {
 namespace {
 
-constexpr std::size_t fetch_distance = 8192;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 std::size_t size(std::int64_t value) {
@@ -56,7 +55,8 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   counts_.scores += rows * lanes_;
   score_few(begin, rows, what);
   if (pass == Pass::scores)
-    ops_.few_softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data());
+    ops_.few_softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(),
+                     bytes(a_.v, a_.v_size, begin, begin).at + far_distance);
   if (pass == Pass::scores && !one_pass_) return;
   const auto end = begin + static_cast<std::int64_t>(rows);
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
@@ -80,8 +80,8 @@ void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahea
                            Convert&& convert, Do&& use) {
   const auto bytes = static_cast<std::size_t>(now.end - now.at);
   if (call_.spec.element == Type::f32 || pairs_ != nullptr)
-    return use(0, now.at, rows, Reading{bytes, next.at, fetch_distance});
-  const Reading raw{bytes, next.at, fetch_distance};
+    return use(0, now.at, rows, Reading{bytes, next.at, near_distance});
+  const Reading raw{bytes, next.at, near_distance};
   constexpr std::size_t step = 32;
   for (std::size_t row = 0; row < rows; row += step) {
     const std::size_t count = std::min(step, rows - row);

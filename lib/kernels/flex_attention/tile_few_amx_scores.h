@@ -1,0 +1,207 @@
+// Scores of a few queries by tiles. Keys are made operands in the order in which they lie: times
+// the root of the scale they go through a piece of the stack that stays in the nearest cache, and
+// tiles read it there while the next piece is made.
+#pragma once
+
+#include "flex_attention/tile_few_amx.h"
+#include "flex_attention/tile_fours.h"
+
+namespace {
+
+using onnxpack::kernels::configure_tiles;
+using onnxpack::kernels::dot_bf16;
+using onnxpack::kernels::load_tile;
+using onnxpack::kernels::release_tiles;
+using onnxpack::kernels::store_tile;
+using onnxpack::kernels::tile_side;
+using onnxpack::kernels::TileShapes;
+using onnxpack::kernels::zero_tile;
+using onnxpack::kernels::flex::most_few;
+using onnxpack::kernels::flex::Reading;
+
+constexpr std::size_t keys_together = 32;      // two tiles of scores
+constexpr std::size_t numbers_together = 256;  // of a row, in one piece
+
+// Scores are [keys][queries], so that keys are the first operand as they lie.
+constexpr TileShapes few_score_shapes() {
+  constexpr std::size_t query_bytes = most_few * sizeof(float);
+  TileShapes out;
+  for (std::size_t tile = 0; tile < 2; ++tile) out.set(tile, tile_side, query_bytes);
+  for (std::size_t tile = 2; tile < 4; ++tile) out.set(tile, tile_side, 64);
+  out.set(4, tile_side, query_bytes);
+  return out;
+}
+
+// Eight rows of sixteen as sixteen of eight.
+inline void turn_queries(const __m512 (&row)[most_few], float* to) {
+  // fours[q][p] has in its 128 bits j column 4 j + p of rows 4 q to 4 q + 3.
+  __m512 fours[2][4];
+  turn_fours(row, fours[0]);
+  turn_fours(row + 4, fours[1]);
+  const __m512i low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+  const __m512i high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+#pragma GCC unroll 4
+  for (std::size_t p = 0; p < 4; ++p) {
+    const __m512d upper = _mm512_castps_pd(fours[0][p]);
+    const __m512d lower = _mm512_castps_pd(fours[1][p]);
+    const __m512 first = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, low, lower));
+    const __m512 second = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, high, lower));
+    _mm256_store_ps(to + p * most_few, _mm512_castps512_ps256(first));
+    _mm256_store_ps(to + (4 + p) * most_few, _mm512_extractf32x8_ps(first, 1));
+    _mm256_store_ps(to + (8 + p) * most_few, _mm512_castps512_ps256(second));
+    _mm256_store_ps(to + (12 + p) * most_few, _mm512_extractf32x8_ps(second, 1));
+  }
+}
+
+// queries[lane][pair] as steps of [16 pairs][most_few lanes], those that are not there 0.
+inline void spread_queries(const float* queries, std::size_t stride, std::size_t count,
+                           std::size_t steps, float* to) {
+  for (std::size_t step = 0; step < steps; ++step, queries += tile_side) {
+    __m512 row[most_few];
+#pragma GCC unroll 8
+    for (std::size_t lane = 0; lane < most_few; ++lane)
+      row[lane] = lane < count ? _mm512_load_ps(queries + lane * stride) : _mm512_setzero_ps();
+    turn_queries(row, to + step * tile_side * most_few);
+  }
+}
+
+// Sixteen rows of eight as eight of sixteen.
+inline void turn_scores(const float* from, __m512 (&to)[most_few]) {
+  // Row j, and row j + 8 behind it.
+  __m512 row[8];
+#pragma GCC unroll 8
+  for (std::size_t j = 0; j < 8; ++j)
+    row[j] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_load_ps(from + j * most_few)),
+                                _mm256_load_ps(from + (j + 8) * most_few), 1);
+  // fours[q][c]: columns c and c + 4 of rows 4 q to 4 q + 3, and of those 8 behind.
+  __m512 fours[2][4];
+  turn_fours(row, fours[0]);
+  turn_fours(row + 4, fours[1]);
+  const __m512i left = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
+  const __m512i right = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
+#pragma GCC unroll 4
+  for (std::size_t c = 0; c < 4; ++c) {
+    const __m512d upper = _mm512_castps_pd(fours[0][c]);
+    const __m512d lower = _mm512_castps_pd(fours[1][c]);
+    to[c] = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, left, lower));
+    to[4 + c] = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, right, lower));
+  }
+}
+
+// Up to 32 keys, or pieces of them, as operands: rows of `steps` lines, to meet `queries`.
+struct KeyPiece {
+  alignas(64) std::uint16_t numbers[keys_together * numbers_together];
+  std::size_t steps = 0;
+  const float* queries = nullptr;
+  std::size_t first_key = 0;
+  bool starts = false, ends = false;  // the keys' sums
+};
+
+inline void dot_keys(const KeyPiece& piece, std::size_t step) {
+  const std::size_t bytes = piece.steps * 64;
+  const std::uint16_t* upper = piece.numbers + step * line_numbers;
+  if (step == 0 && piece.starts) {
+    zero_tile<0>();
+    zero_tile<1>();
+  }
+  load_tile<4>(piece.queries + step * tile_side * most_few, most_few * sizeof(float));
+  load_tile<2>(upper, bytes);
+  dot_bf16<0, 2, 4>();
+  load_tile<3>(upper + tile_side * bytes / sizeof *upper, bytes);
+  dot_bf16<1, 3, 4>();
+}
+
+// Makes `piece` of `rows` rows of `count` numbers, rows of `size`; between its rows go the products
+// of the piece before, which a product's time, and the way through the cache, would else hold up.
+template <typename In>
+inline void make_piece(const In& in, const std::uint16_t* from, std::size_t rows, std::size_t size,
+                       std::size_t count, KeyPiece& piece, const KeyPiece& before,
+                       const char*& ahead) {
+  const std::size_t each = before.steps > 0 ? (keys_together - 1) / before.steps : keys_together;
+  std::size_t step = 0;
+  std::size_t next = each;
+  std::uint16_t* to = piece.numbers;
+  piece.steps = (count + line_numbers - 1) / line_numbers;
+  for (std::size_t k = 0; k < rows; ++k, from += size, to += piece.steps * line_numbers) {
+    std::size_t e = 0;
+    for (; e + line_numbers <= count; e += line_numbers) {
+      store(reinterpret_cast<float*>(to + e), in.key(from + e));
+      ask(ahead);
+    }
+    if (e < count) {
+      store(reinterpret_cast<float*>(to + e), in.key_part(from + e, count - e));
+      ask(ahead);
+    }
+    if (k == next && step < before.steps) {
+      dot_keys(before, step++);
+      next += each;
+    }
+  }
+  while (step < before.steps) dot_keys(before, step++);
+}
+
+// The sums of 32 keys, of which `rows` are there, as scores.
+template <typename In>
+inline void finish_scores(const In& in, std::size_t rows, std::size_t count, float* tile) {
+  alignas(64) float sums[keys_together * most_few];
+  store_tile<0>(sums, most_few * sizeof(float));
+  store_tile<1>(sums + tile_side * most_few, most_few * sizeof(float));
+  for (std::size_t half = 0; half < keys_together && half < rows; half += tile_side) {
+    __m512 turned[most_few];
+    turn_scores(sums + half * most_few, turned);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < most_few; ++r)
+      if (r < count)
+        store(tile + r * most_few_rows + half, in.stored(reinterpret_cast<Vf>(turned[r])));
+  }
+}
+
+// As few_scores of ProductOps, queries as spread_queries gives them; false where `of` met what it
+// has no quick way for, and no score is to be used.
+template <typename In>
+bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
+                        const std::uint16_t* keys, std::size_t rows, std::size_t size, float* tile,
+                        const Reading& reading) {
+  KeyPiece pieces[2];
+  std::size_t now = 0;
+  const In in = of;  // a copy stays in registers
+  auto finish = [&](const KeyPiece& piece) {
+    if (piece.ends) finish_scores(in, rows - piece.first_key, count, tile + piece.first_key);
+  };
+  for (std::size_t k = 0; k < rows; k += keys_together) {
+    // Rows of a piece without a key hold anything: a row is in no sum but its own.
+    const std::size_t some = rows - k < keys_together ? rows - k : keys_together;
+    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
+    for (std::size_t e = 0; e < size; e += numbers_together, now = 1 - now) {
+      const std::size_t numbers = size - e < numbers_together ? size - e : numbers_together;
+      KeyPiece& piece = pieces[now];
+      make_piece(in, keys + k * size + e, some, size, numbers, piece, pieces[1 - now], ahead);
+      finish(pieces[1 - now]);
+      piece.queries = queries + e / 2 * most_few;
+      piece.first_key = k;
+      piece.starts = e == 0;
+      piece.ends = e + numbers == size;
+    }
+  }
+  const KeyPiece& last = pieces[1 - now];
+  for (std::size_t step = 0; step < last.steps; ++step) dot_keys(last, step);
+  finish(last);
+  return in.certain();
+}
+
+// As few_scores of ProductOps; `size` is up to most_tile_numbers.
+inline void few_tile_scores(const float* queries, std::size_t query_stride, std::size_t count,
+                            const void* keys, std::size_t rows, std::size_t size,
+                            const KeyScale& scale, float* tile, const Reading& reading) {
+  static constexpr TileShapes shapes = few_score_shapes();
+  alignas(64) float spread[most_tile_numbers / 2 * most_few];
+  spread_queries(queries, query_stride, count, (size + line_numbers - 1) / line_numbers, spread);
+  const auto* at = static_cast<const std::uint16_t*>(keys);
+  configure_tiles(shapes);
+  if (!scale.by_steps ||
+      !few_tile_scores_of(SteppedKeys(scale), spread, count, at, rows, size, tile, reading))
+    few_tile_scores_of(ScaledKeys(scale), spread, count, at, rows, size, tile, reading);
+  release_tiles();
+}
+
+}  // namespace

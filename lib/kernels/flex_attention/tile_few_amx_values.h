@@ -1,0 +1,181 @@
+// Values weighed for a few queries by tiles, which take V as it lies in memory. A product of pairs
+// sums numbers 2 i and 2 i + 1 of a line; so each line meets the weights twice, in pairs with 0
+// once behind and once before them, and even and odd numbers are summed apart. A number that is not
+// finite gives NaN to its neighbour in this: then it is done again, by AVX-512 BF16. Pairs of two
+// keys' numbers, as that takes V, would have to be made first, which took twice as long.
+#pragma once
+
+#include "flex_attention/tile_few_amx.h"
+
+namespace {
+
+using onnxpack::kernels::configure_tiles;
+using onnxpack::kernels::dot_bf16;
+using onnxpack::kernels::load_tile;
+using onnxpack::kernels::release_tiles;
+using onnxpack::kernels::store_tile;
+using onnxpack::kernels::tile_side;
+using onnxpack::kernels::TileShapes;
+using onnxpack::kernels::zero_tile;
+using onnxpack::kernels::flex::most_few;
+using onnxpack::kernels::flex::Reading;
+
+constexpr std::size_t values_together = 64;  // keys whose V is read line by line
+constexpr std::size_t weight_stride = most_few_rows + 16;
+static_assert(most_few_rows % values_together == 0);
+
+// Outputs are [queries][numbers], weights the first operand.
+constexpr TileShapes few_weigh_shapes(std::size_t queries) {
+  TileShapes out;
+  for (std::size_t tile = 0; tile < 6; ++tile) out.set(tile, queries, 64);
+  for (std::size_t tile = 6; tile < 8; ++tile) out.set(tile, tile_side, 64);
+  return out;
+}
+
+// Weights rounded to bf16, each in a pair with 0 behind, and so, a number earlier, with 0 before;
+// those beyond `rows` are 0.
+inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to) {
+  for (std::size_t r = 0; r < count; ++r, tile += most_few_rows, to += weight_stride) {
+    store(to - width, Vf{});
+    for (std::size_t k = 0; k < rows; k += tile_side) {
+      const auto there = static_cast<__mmask16>(first_of(rows - k));
+      const auto halves =
+          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, tile + k)));
+      _mm512_store_si512(to + k, _mm512_cvtepu16_epi32(halves));
+    }
+  }
+}
+
+// Between tile instructions, so that not many lines are asked for at once.
+inline void ask_four(const char*& ahead) {
+#pragma GCC unroll 4
+  for (std::size_t line = 0; line < 4; ++line) ask(ahead);
+}
+
+// Sixteen keys: tiles 0 and 1 are sums of the even and the odd numbers of a line of V, 2 and 3 of
+// the next; load<tile>(line) loads such a line of each key.
+template <std::size_t Lines, typename Load>
+inline void weigh_step(const float* weights, const Load& load_line, const char*& ahead) {
+  load_tile<4>(weights, weight_stride * sizeof(float));
+  load_tile<5>(reinterpret_cast<const std::uint16_t*>(weights) - 1, weight_stride * sizeof(float));
+  load_line.template operator()<6>(0);
+  ask_four(ahead);
+  dot_bf16<0, 4, 6>();
+  ask_four(ahead);
+  dot_bf16<1, 5, 6>();
+  ask_four(ahead);
+  ask_four(ahead);
+  if constexpr (Lines > 1) {
+    load_line.template operator()<7>(1);
+    ask_four(ahead);
+    dot_bf16<2, 4, 7>();
+    ask_four(ahead);
+    dot_bf16<3, 5, 7>();
+    ask_four(ahead);
+    ask_four(ahead);
+  }
+}
+
+template <std::size_t Lines, typename Move>
+inline void each_sum(float* sums, const Move& move) {
+  move.template operator()<0>(sums);
+  move.template operator()<1>(sums + width);
+  if constexpr (Lines > 1) {
+    move.template operator()<2>(sums + 2 * width);
+    move.template operator()<3>(sums + 3 * width);
+  }
+}
+
+struct FewValues {
+  const float* weights;
+  const std::uint16_t* values;
+  std::size_t size;
+  float* sums;
+  std::size_t sums_stride;
+};
+
+// sums of `Lines` lines from number e on += weights of keys [k, end) times V.
+template <std::size_t Lines>
+inline void weigh_lines(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
+                        const char*& ahead) {
+  const std::size_t bytes = of.sums_stride * sizeof(float);
+  float* sums = of.sums + e;
+  each_sum<Lines>(sums, [&]<int Tile>(float* at) {
+    if (k == 0) {
+      zero_tile<Tile>();
+    } else {
+      load_tile<Tile>(at, bytes);
+    }
+  });
+  for (; k < end; k += tile_side) {
+    const std::uint16_t* from = of.values + k * of.size + e;
+    const bool whole = end - k >= tile_side && of.size - e >= Lines * line_numbers;
+    auto load_line = [&]<int Tile>(std::size_t line) {
+      const std::uint16_t* at = from + line * line_numbers;
+      if (whole) {
+        load_tile<Tile>(at, of.size * sizeof *at);
+      } else {
+        alignas(64) std::uint16_t part[tile_side * line_numbers] = {};
+        const __mmask32 there = first_of(of.size - e - line * line_numbers);
+        for (std::size_t row = 0; row < tile_side && k + row < end; ++row)
+          _mm512_store_si512(part + row * line_numbers,
+                             _mm512_maskz_loadu_epi16(there, at + row * of.size));
+        load_tile<Tile>(part, 64);
+      }
+    };
+    weigh_step<Lines>(of.weights + k, load_line, ahead);
+  }
+  each_sum<Lines>(sums, [&]<int Tile>(float* at) { store_tile<Tile>(at, bytes); });
+}
+
+// out = out * factor + sums, whose even and odd numbers stand apart; false, and nothing done, where
+// a sum is no number.
+inline bool take_sums(const float* sums, std::size_t stride, std::size_t size, std::size_t count,
+                      const float* factor, float* out, std::size_t out_stride) {
+  __mmask16 bad = 0;
+  for (std::size_t r = 0; r < count; ++r)
+    for (std::size_t e = 0; e < size; e += width) {
+      const __m512 sum = _mm512_load_ps(sums + r * stride + e);
+      bad |= _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q);
+    }
+  if (bad != 0) return false;
+  const __m512i lower = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i upper = _mm512_add_epi32(lower, _mm512_set1_epi32(8));
+  for (std::size_t r = 0; r < count; ++r)
+    for (std::size_t e = 0; e < size; e += 2 * width) {
+      const __m512 even = _mm512_load_ps(sums + r * stride + e);
+      const __m512 odd = _mm512_load_ps(sums + r * stride + e + width);
+      float* at = out + r * out_stride + e;
+      const auto first = reinterpret_cast<Vf>(_mm512_permutex2var_ps(even, lower, odd));
+      store(at, load(at) * factor[r] + first);
+      if (size - e <= width) continue;
+      const auto second = reinterpret_cast<Vf>(_mm512_permutex2var_ps(even, upper, odd));
+      store(at + width, load(at + width) * factor[r] + second);
+    }
+  return true;
+}
+
+// As few_weigh of ProductOps, for `size` up to most_tile_numbers; false, and nothing done, where
+// V may hold something that is not finite.
+inline bool few_tile_weigh(const float* tile, std::size_t rows, const void* values,
+                           std::size_t size, std::size_t count, const float* factor, float* out,
+                           std::size_t out_stride, const Reading& reading) {
+  alignas(64) float room[width + most_few * weight_stride];
+  alignas(64) float sums[most_few * most_tile_numbers];
+  float* weights = room + width;
+  few_tile_weights(tile, rows, count, weights);
+  const std::size_t stride = (size + line_numbers - 1) / line_numbers * line_numbers;
+  const FewValues of{weights, static_cast<const std::uint16_t*>(values), size, sums, stride};
+  configure_tiles(few_weigh_shapes(count));
+  for (std::size_t k = 0; k < rows; k += values_together) {
+    const std::size_t end = rows - k < values_together ? rows : k + values_together;
+    const char* ahead = reading.ahead(values, k * size * sizeof(std::uint16_t));
+    std::size_t e = 0;
+    for (; e + line_numbers < size; e += 2 * line_numbers) weigh_lines<2>(of, k, end, e, ahead);
+    if (e < size) weigh_lines<1>(of, k, end, e, ahead);
+  }
+  release_tiles();
+  return take_sums(sums, stride, size, count, factor, out, out_stride);
+}
+
+}  // namespace
