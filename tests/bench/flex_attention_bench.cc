@@ -2,7 +2,7 @@
 // usage: bench_flex_attention types|decode [threads] [rounds] [part of a row's name, for decode]
 // ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
 //
-// types: bf16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
+// types: bf16 and f16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
 // bytes of K and V by time against the speed of reading the same memory in the same rounds: plain
 // loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16 KiB
 // ahead, each thread its own share.
@@ -191,7 +191,8 @@ class Problem {
     for (float& value : some) value = normal(random_);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const float value = some[(i + i / some.size() * 31) % some.size()];
-      const std::uint16_t half = float_to_bfloat(value);
+      const std::uint16_t half =
+          type == Type::bf16 ? float_to_bfloat(value) : float_to_half(value);
       std::memcpy(to + i * each, each == 4 ? static_cast<const void*>(&value) : &half, each);
     }
     return to;
@@ -234,7 +235,7 @@ void types(std::size_t threads, int rounds) {
       std::vector<Contender> all;
       const std::int64_t kv_heads = size == 64 ? 8 : 2;
       for (bool causal : {false, true}) {
-        for (Type type : {Type::f32, Type::bf16}) {
+        for (Type type : {Type::f32, Type::bf16, Type::f16}) {
           problems.push_back(
               std::make_unique<Problem>(type, causal, 8, kv_heads, length, length, size));
           Problem& p = *problems.back();
@@ -244,12 +245,12 @@ void types(std::size_t threads, int rounds) {
       }
       race(all, length > 4096 ? std::max(3, rounds / 4) : rounds, threads == 1);
       std::printf(
-          "D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), bf16 to f32\n",
+          "D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), to f32\n",
           static_cast<int>(size), static_cast<int>(length), problems[0]->kernel().c_str());
       for (std::size_t i = 0; i < all.size(); ++i) {
         std::printf("  %-12s %7.0f  %.2f to %.2f", all[i].name.c_str(), all[i].rate(),
                     1e3 * all[i].percentile(0.1), 1e3 * all[i].percentile(0.9));
-        if (i % 2 == 1) std::printf("  %.2f", all[i].rate() / all[i - 1].rate());
+        if (i % 3 != 0) std::printf("  %.2f", all[i].rate() / all[i - i % 3].rate());
         std::printf("\n");
       }
     }
@@ -261,7 +262,7 @@ void decode(std::size_t threads, int rounds, const std::string& only) {
   struct Row {
     std::int64_t queries, heads, kv_heads, size;
   };
-  for (Type type : {Type::f32, Type::bf16}) {
+  for (Type type : {Type::f32, Type::bf16, Type::f16}) {
     for (const Row& row :
          {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
           Row{8, 8, 8, 128}, Row{2, 32, 8, 128}, Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {

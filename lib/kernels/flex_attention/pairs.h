@@ -68,6 +68,7 @@ struct ScaledPairs {
 struct FewPairs : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t rows_together = 2;
+  static constexpr std::size_t value_bytes = 64;
   __m512i lower = _mm512_load_si512(lower_turns.order);
   __m512i upper = _mm512_load_si512(upper_turns.order);
   template <std::size_t N>
@@ -106,6 +107,7 @@ struct FewPairs : Pairs {
 struct ScaledKeys : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t key_numbers = 32;
+  static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = false;
   ScaledPairs scaled;
   float unscale;  // queries come times the power that KeyScale's steps leave out
@@ -125,6 +127,7 @@ struct ScaledKeys : Pairs {
 struct SteppedKeys : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t key_numbers = 32;
+  static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = true;
   explicit SteppedKeys(const KeyScale& scale)
       : low_steps(_mm512_load_si512(scale.steps.data())),

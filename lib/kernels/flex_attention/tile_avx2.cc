@@ -6,6 +6,8 @@ namespace onnxpack::kernels::flex {
 const TileOps& tile_ops_avx2() {
   static constexpr TileOps ops = {.isa = Isa::avx2,
                                   .products = float_products,
+                                  .few_f16 = few_halves<Type::f16>,
+                                  .few_bf16 = few_halves<Type::bf16>,
                                   .softmax = softmax,
                                   .few_softmax = few_softmax,
                                   .probabilities = probabilities,

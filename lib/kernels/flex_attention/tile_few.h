@@ -4,6 +4,7 @@
 // too: with queries as lanes most of a vector would be empty.
 #pragma once
 
+#include "flex_attention/halves.h"
 #if defined(__AVX512F__)
 #include "flex_attention/tile_fours.h"
 #else
@@ -36,6 +37,8 @@ inline Vf load_part(const float* from, std::size_t count) {
 struct FewFloats : Products {
   using Number = float;
   static constexpr std::size_t key_numbers = width;
+  static constexpr std::size_t key_bytes = width * sizeof(Number);  // of a vector
+  static constexpr std::size_t value_bytes = key_bytes;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
   // How keys are read that `this` turns out to have no way for; there are none here.
@@ -60,6 +63,41 @@ struct FewFloats : Products {
                               float* /*room*/) {
     return tile;
   }
+};
+
+// K and V of f16 or bf16 widened in registers, keys times the root of the scale.
+template <onnxpack::kernels::flex::Type type>
+struct FewHalves : Products {
+  using Number = std::uint16_t;
+  using Wide = Halves<type>;
+  static constexpr std::size_t key_numbers = width;
+  static constexpr std::size_t key_bytes = width * sizeof(Number);
+  static constexpr std::size_t value_bytes = key_bytes;
+  static constexpr std::size_t rows_together = 1;
+  static constexpr bool by_eight = true;
+  FewHalves any() const { return *this; }
+  static constexpr bool certain() { return true; }
+  FewHalves() = default;
+  explicit FewHalves(const KeyScale& scale) : by(splat(scale.factor)) {}
+  Vf key(const std::uint16_t* at) const { return Wide::rounded(Wide::wide(at) * by); }
+  Vf key_part(const std::uint16_t* at, std::size_t count) const {
+    return Wide::rounded(Wide::wide_part(at, count) * by);
+  }
+  template <std::size_t N>
+  void values(const std::uint16_t* row, std::size_t /*stride*/, std::size_t /*rows*/,
+              std::size_t part, Vf (&line)[N]) const {
+#pragma GCC unroll 8
+    for (std::size_t n = 0; n < N; ++n)
+      line[n] = n + 1 < N || part == width ? Wide::wide(row + n * width)
+                                           : Wide::wide_part(row + n * width, part);
+  }
+  static const float* weights(const float* tile, std::size_t /*rows*/, std::size_t /*count*/,
+                              float* /*room*/) {
+    return tile;
+  }
+
+ private:
+  Vf by{};
 };
 
 // to[i] = the sum of the lanes of x[i]; `stored` is applied to it.
@@ -121,7 +159,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       key[k] = in.key(keys + k * size + e);
-      ask(ahead);
+      ask<In::key_bytes>(ahead);
     }
     add(at, key);
   }
@@ -129,7 +167,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       key[k] = in.key_part(keys + k * size + e, size - e);
-      ask(ahead);
+      ask<In::key_bytes>(ahead);
     }
     add(at, key);
   }
@@ -207,7 +245,7 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
     Vf line[N];
     in.values(values + k * stride, stride, rows - k, part, line);
 #pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n) ask(ahead);
+    for (std::size_t n = 0; n < N; ++n) ask<In::value_bytes>(ahead);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       const float weight = weights[r * (most_few_rows / In::rows_together) + k / In::rows_together];

@@ -53,7 +53,7 @@ template <bool Part, typename In>
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < 4; ++k, at += size) {
       line[k] = reinterpret_cast<__m512>(Part ? in.key_part(at, part) : in.key(at));
-      ask(ahead);
+      ask<In::key_bytes>(ahead);
     }
     turn_fours(line, turned + g);
   }

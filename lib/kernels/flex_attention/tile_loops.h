@@ -14,6 +14,10 @@ constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores
                                                                 .few_scores = few_scores<FewFloats>,
                                                                 .few_weigh = few_weigh<FewFloats>};
 
+template <Type type>
+constexpr onnxpack::kernels::flex::ProductOps few_halves = {
+    .few_scores = few_scores<FewHalves<type>>, .few_weigh = few_weigh<FewHalves<type>>};
+
 #if defined(__AVX512F__)
 // to[j * to_stride + i] = from[i * from_stride + j] for 16 by 16, times `by` if it is not 1.
 inline void transpose_square(const float* from, std::size_t from_stride, float by, float* to,
@@ -66,34 +70,23 @@ void divide(float* out, std::size_t size, std::size_t lanes, const float* diviso
   }
 }
 
-// Plain loops, which compilers turn into vectors: conversions of both formats are integer
-// arithmetic.
+template <Type type>
+inline void widen_of(const std::uint16_t* from, std::size_t count, float factor, float* to) {
+  using Wide = Halves<type>;
+  const auto scaled = [&](Vf x) { return factor == 1.0F ? x : Wide::rounded(x * factor); };
+  std::size_t i = 0;
+  for (; i + width <= count; i += width) store(to + i, scaled(Wide::wide(from + i)));
+  if (i == count) return;
+  const Vf rest = scaled(Wide::wide_part(from + i, count - i));
+  std::memcpy(to + i, &rest, (count - i) * sizeof *to);
+}
+
 void widen(const void* from, Type type, std::size_t count, float factor, float* to) {
   const auto* bits = static_cast<const std::uint16_t*>(from);
-  namespace flex = onnxpack::kernels::flex;
   if (type == Type::bf16) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t wide = static_cast<std::uint32_t>(bits[i]) << 16U;
-      std::memcpy(to + i, &wide, sizeof wide);
-    }
+    widen_of<Type::bf16>(bits, count, factor, to);
   } else {
-#if defined(__F16C__)
-    std::size_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-      __m128i half;
-      std::memcpy(&half, bits + i, sizeof half);
-      _mm256_storeu_ps(to + i, _mm256_cvtph_ps(half));
-    }
-    for (; i < count; ++i) to[i] = _cvtsh_ss(bits[i]);
-#else
-    for (std::size_t i = 0; i < count; ++i) to[i] = flex::half_to_float(bits[i]);
-#endif
-  }
-  if (factor == 1.0F) return;
-  for (std::size_t i = 0; i < count; ++i) {
-    const float product = to[i] * factor;
-    to[i] = type == Type::bf16 ? flex::bfloat_to_float(flex::float_to_bfloat(product))
-                               : flex::half_to_float(flex::float_to_half(product));
+    widen_of<Type::f16>(bits, count, factor, to);
   }
 }
 

@@ -103,6 +103,9 @@ struct PairOps {
 struct TileOps {
   Isa isa = Isa::reference;
   ProductOps products;
+  // The loops for a few queries alone, of K and V that are widened to f32 there. Keys are taken as
+  // those of pairs are, queries as f32.
+  ProductOps few_f16, few_bf16;
   // Null where bf16 is widened to f32.
   const PairOps* pairs = nullptr;
   // Folds a tile of scores into the running maximum and sum, turns it into exp(score - maximum),

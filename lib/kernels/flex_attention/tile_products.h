@@ -29,12 +29,13 @@ struct Products {
   static Vf stored(Vf score) { return score; }
 };
 
-// The next line of what will be read soon; `ahead` is near_distance from it.
+// Of what will be read soon the next `Bytes`, up to a line; `ahead` is near_distance from it.
+template <std::size_t Bytes = 64>
 inline void ask(const char*& ahead) {
   using namespace onnxpack::kernels::flex;
   __builtin_prefetch(ahead);
   __builtin_prefetch(ahead + (far_distance - near_distance), 0, 2);
-  ahead += 64;
+  ahead += Bytes;
 }
 
 // Asks for the next `count` lines of what will be read soon.

@@ -86,9 +86,7 @@ class Worker {
   void turn_to_rows(std::size_t rows);
   void weigh(std::int64_t first, bool packed);
   void weigh_few(std::int64_t begin, std::size_t rows);
-  template <typename Convert, typename Do>
-  void each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next, Convert&& convert,
-                     Do&& use);
+  const ProductOps& few_products() const;
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows value_rows(const float* block, std::size_t row) const;

@@ -21,6 +21,10 @@ std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
 }
 
+Reading reading(const Ahead& now, const Ahead& next) {
+  return {static_cast<std::size_t>(now.end - now.at), next.at, near_distance};
+}
+
 }  // namespace
 
 // Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
@@ -73,25 +77,9 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   weigh_few(begin, rows);
 }
 
-// use(offset, rows as the loops want them, how many, what they are in) of all `rows`: at once where
-// they lie, else by a few, converted as convert(first key, count) does.
-template <typename Convert, typename Do>
-void Worker::each_few_rows(std::int64_t begin, std::size_t rows, Ahead now, Ahead next,
-                           Convert&& convert, Do&& use) {
-  const auto bytes = static_cast<std::size_t>(now.end - now.at);
-  if (call_.spec.element == Type::f32 || pairs_ != nullptr)
-    return use(0, now.at, rows, Reading{bytes, next.at, near_distance});
-  const Reading raw{bytes, next.at, near_distance};
-  constexpr std::size_t step = 32;
-  for (std::size_t row = 0; row < rows; row += step) {
-    const std::size_t count = std::min(step, rows - row);
-    const char* ahead = raw.ahead(now.at, row * (bytes / rows));
-    for (std::size_t byte = 0; byte < count * (bytes / rows); byte += 64)
-      __builtin_prefetch(ahead + byte);
-    // The loops find what they ask for in the cache.
-    const void* at = convert(begin + static_cast<std::int64_t>(row), count).data;
-    use(row, at, count, Reading{.next = static_cast<const char*>(at)});
-  }
+const ProductOps& Worker::few_products() const {
+  if (pairs_ != nullptr || call_.spec.element == Type::f32) return products();
+  return call_.spec.element == Type::f16 ? ops_.few_f16 : ops_.few_bf16;
 }
 
 void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
@@ -103,13 +91,8 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   const auto end = begin + static_cast<std::int64_t>(rows);
   const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
-  each_few_rows(
-      begin, rows, keys, values,
-      [&](std::int64_t first, std::size_t count) { return keys_of(first, count); },
-      [&](std::size_t row, const void* at, std::size_t count, const Reading& reading) {
-        products().few_scores(queries_.data(), few_stride_, few_, at, count, size(a_.qk_size),
-                              key_scale_, tile + row, reading);
-      });
+  few_products().few_scores(queries_.data(), few_stride_, few_, keys.at, rows, size(a_.qk_size),
+                            key_scale_, tile, reading(keys, values));
   round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
@@ -125,15 +108,8 @@ void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
   if (end < last_key_)
     next = bytes(a_.k, a_.qk_size, end,
                  std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
-  each_few_rows(
-      begin, rows, values, next,
-      [&](std::int64_t first, std::size_t count) { return values_of(first, count); },
-      [&](std::size_t row, const void* at, std::size_t count, const Reading& reading) {
-        products().few_weigh(few_tile_.data() + row, count, at, size(a_.v_size), few_,
-                             factor_.data(), out_.data(), out_stride_, reading);
-        // What was there before is shrunk once.
-        std::fill_n(factor_.data(), few_, 1.0F);
-      });
+  few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
+                           out_.data(), out_stride_, reading(values, next));
 }
 
 }  // namespace onnxpack::kernels::flex

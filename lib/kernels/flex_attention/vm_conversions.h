@@ -30,13 +30,6 @@ struct FromHalf {
 struct FromBfloat {
   static float apply(std::uint16_t a) { return flex::bfloat_to_float(a); }
 };
-struct RoundHalf {
-  static float apply(float a) { return flex::half_to_float(flex::float_to_half(a)); }
-};
-struct RoundBfloat {
-  static float apply(float a) { return flex::bfloat_to_float(flex::float_to_bfloat(a)); }
-};
-
 template <typename From, typename ToInteger>
 VmFunction cast_from(const VmKey& key) {
   // A key of element type boolean asks for 0 or 1.

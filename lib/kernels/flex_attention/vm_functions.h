@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "flex_attention/halves.h"
 #include "flex_attention/vm_arithmetic.h"
 #include "flex_attention/vm_conversions.h"
 #include "flex_attention/vm_loads.h"
@@ -22,9 +23,9 @@ VmFunction vm_function(const VmKey& key) {
     case VmExtra::check_index:
       return check_index;
     case VmExtra::round_f16:
-      return unary<float, float, RoundHalf>;
+      return vectors<rounded_to_half>;
     case VmExtra::round_bf16:
-      return unary<float, float, RoundBfloat>;
+      return vectors<rounded_to_bfloat>;
     case VmExtra::none:
       break;
   }
