@@ -193,6 +193,10 @@ TEST_CASE("scores and softmax in one are the two, bit for bit") {
   CHECK(machine.faults().empty());
 }
 
+Reading reading(const std::vector<std::uint16_t>& rows) {
+  return {rows.size() * sizeof rows[0], reinterpret_cast<const char*>(rows.data()), near_distance};
+}
+
 // Rows of small whole numbers as the caller has them.
 std::vector<std::uint16_t> some_rows(std::size_t count, std::mt19937& random) {
   std::vector<std::uint16_t> out(count);
@@ -219,7 +223,7 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
     Room found(most_few * most_few_rows), want(most_few * most_few_rows);
     const auto run = [&](const TileOps& ops, Room& tile) {
       ops.pairs->products.few_scores(spread.data(), stride, count, keys.data(), rows, size, scale,
-                                     tile.data(), Reading{});
+                                     tile.data(), reading(keys));
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);
@@ -260,7 +264,7 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
     std::memcpy(want.data(), found.data(), most_few * stride * sizeof(float));
     const auto run = [&](const TileOps& ops, Room& out) {
       ops.pairs->products.few_weigh(tile.data(), rows, values.data(), size, count, factor.data(),
-                                    out.data(), stride, Reading{});
+                                    out.data(), stride, reading(values));
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);
