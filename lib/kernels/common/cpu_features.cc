@@ -144,7 +144,11 @@ Result<Isa> parse_isa(std::string_view name) {
 }
 
 CpuFeatures CpuFeatures::detect() {
+#if defined(__x86_64__)
+  return CpuFeatures(detected_bits(), __builtin_cpu_is("intel") != 0);
+#else
   return CpuFeatures(detected_bits());
+#endif
 }
 CpuFeatures CpuFeatures::only(Isa isa) {
   return CpuFeatures(row(isa).needs);
@@ -153,7 +157,7 @@ bool CpuFeatures::has(Isa isa) const {
   return (bits_ & row(isa).needs) == row(isa).needs;
 }
 CpuFeatures intersect(CpuFeatures a, CpuFeatures b) {
-  return CpuFeatures(a.bits_ & b.bits_);
+  return CpuFeatures(a.bits_ & b.bits_, a.second_cache_first_ || b.second_cache_first_);
 }
 
 Result<CpuFeatures> choose_features(CpuFeatures machine, std::string_view forced) {

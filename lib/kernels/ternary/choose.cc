@@ -54,8 +54,17 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
 }  // namespace
 
 KernelSet choose_kernels(CpuFeatures features) {
-  return {best(t5r_dots(), features), best(u2r_dots(), features),   best(u2_dots(), features),
-          best(gemms(), features),    best(float_dots(), features), best(row_kernels(), features)};
+  return {best(t5r_dots(), features),
+          best(u2r_dots(), features),
+          best(u2_dots(), features),
+          best(gemms(), features),
+          best(float_dots(), features),
+          best(row_kernels(), features),
+          features};
+}
+
+Ahead ahead_of_stream(CpuFeatures features) {
+  return features.fills_second_cache_first() ? Ahead{6144, 16384} : Ahead{};
 }
 
 bool self_test(const KernelSet& set) {

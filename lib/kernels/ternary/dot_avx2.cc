@@ -90,7 +90,7 @@ void u2r_group(const DotJob& job, std::size_t g, std::size_t m, std::size_t b) {
     for (; k < stop; k += 32) {
       __m256i w = V256::load(bytes + k);
       V256::keep(w);
-      V256::prefetch(bytes + k + ahead);
+      V256::prefetch(bytes + k + job.ahead.first);
       const __m256i a = V256::load(activations + k);
       const __m256i high = _mm256_srli_epi16(w, 4);
       sums[0] = V256::add16(sums[0], V256::pairs(V256::band(w, first), a));
@@ -121,7 +121,7 @@ std::int32_t u2_row(const DotJob& job, std::size_t n, std::size_t m, std::size_t
     for (; left < steps_in_int16 / 2 && j < end; ++left, j += 32) {
       __m256i w = j + 32 <= end ? V256::load(bytes + j) : V256::load_part(bytes + j, end - j);
       V256::keep(w);
-      V256::prefetch(bytes + j + ahead);
+      V256::prefetch(bytes + j + job.ahead.first);
       const __m256i high = _mm256_srli_epi16(w, 4);
       const auto plane = [&](std::size_t p) { return V256::load(planes + p * job.width + j); };
       sums[0] = V256::add16(sums[0], V256::pairs(V256::band(w, first), plane(0)));

@@ -24,12 +24,13 @@ constexpr std::size_t u2_piece = 3072;
 // 14336 0.93, 0.94 and 0.94, 0.96, with 23040 0.89, 0.90 and 0.92, 0.94. Shorter rows are as fast
 // or faster without, and so is u2r of any length. Bands of 64 KiB and pieces of 8192 columns, as
 // they were, gave u2 with 23040 columns 0.87: two bands and a piece of activations together have to
-// fit the first cache.
+// fit the first cache. Where the second cache comes first there are no bands: Emerald Rapids, one
+// thread, t5r and u2 of K = 23040 0.78 and 0.83 with, 0.92 and 0.94 without.
 constexpr std::size_t t5r_bands_from = 12288;
 constexpr std::size_t u2_bands_from = 8192;
 
 inline bool goes_in_bands(const DotJob& job, std::size_t columns, std::size_t from) {
-  return job.m == 1 && job.blocks == 1 && columns > from;
+  return job.m == 1 && job.blocks == 1 && job.ahead.second == 0 && columns > from;
 }
 
 inline const std::uint8_t* prefetch_line(const std::uint8_t* line) {

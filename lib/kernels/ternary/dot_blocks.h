@@ -65,7 +65,7 @@ inline void group_by_blocks(const DotJob& job, const Form& form, std::size_t g) 
       for (std::size_t k = begin; k < end; k += 64) {
         auto w = V512::load(bytes + k);
         V512::keep(w);
-        prefetch_stream<V512>(bytes + k);
+        prefetch_stream<V512>(bytes + k, job.ahead);
         const __m512i a = V512::load(job.activations + k);
         form.template step<1>(w, &a, acc);
       }

@@ -46,7 +46,7 @@ inline void group_narrow(const DotJob& job, const Form& form, std::size_t g, std
   for (std::size_t k = 0; k < end; k += V::bytes) {
     auto w = V::load(bytes + k);
     V::keep(w);
-    prefetch_stream<V>(bytes + k);
+    prefetch_stream<V>(bytes + k, job.ahead);
     const reg a = V::load(activations + k);
     reg acc[1][5];
 #pragma GCC unroll 5

@@ -103,7 +103,7 @@ inline void pair_tile(const DotJob& job, const Form& form, std::size_t g, std::s
     const std::size_t end = begin + job.block < job.width ? begin + job.block : job.width;
     for (std::size_t k = begin; k < end; k += 16) {
       const reg w = V128::load(bytes + k);
-      V128::prefetch(bytes + k + ahead);
+      V128::prefetch(bytes + k + job.ahead.first);
       reg rows[2 * P];
       Two a[P];
 #pragma GCC unroll 8

@@ -4,7 +4,8 @@
 //   V::dot(acc, codes, activations), V::codes_are_signed, V::band, V::min8 (unsigned), V::sub8,
 //   V::add32, V::shift<n> (arithmetic, 32), V::total(acc), V::total4(a, b, c, d, out),
 //   V::keep(reg&), V::prefetch(p), V::down4 (each byte shifted right by 4, its upper bits
-//   anything); with signed codes V::top2 (each byte shifted right by 6)
+//   anything); with signed codes V::top2 (each byte shifted right by 6); of 512 bits
+//   V::prefetch_far(p), into the second cache
 // Everything is in an unnamed namespace: code of one instruction set must never be the copy that
 // the linker keeps for all.
 #pragma once
@@ -17,20 +18,19 @@
 namespace onnxpack::kernels::ternary {
 namespace {
 
-// Ahead of the stream of weights. 8 KiB was best of 4, 8, 16 and none on Zen 5 (none: 74 to 84 % of
-// the read bandwidth).
-constexpr std::size_t ahead = 8192;
-
 // One line of each page (4 KiB) is asked for much earlier, so that the page's translation is there
 // when its lines are: weights mapped from a file stand in small pages. 512 bits on Zen 5, one
 // thread: from 0.91 of the read ceiling to 1.00 in small pages, from 0.97 to 0.98 in huge ones.
-// Narrower vectors are limited by instructions, and the question costs u2 a sixth of its speed.
+// Narrower vectors are limited by instructions, and the question costs u2 a sixth of its speed; for
+// the same reason they ask into the first cache only.
 constexpr std::size_t page_ahead = 32768;
 template <typename V>
-inline void prefetch_stream(const std::uint8_t* p) {
-  V::prefetch(p + ahead);
-  if constexpr (V::bytes == 64)
-    if (reinterpret_cast<std::uintptr_t>(p) % 4096 < V::bytes) V::prefetch(p + page_ahead);
+inline void prefetch_stream(const std::uint8_t* p, Ahead ahead) {
+  V::prefetch(p + ahead.first);
+  if constexpr (V::bytes == 64) {
+    V::prefetch_far(p + ahead.second);
+    if (reinterpret_cast<std::uintptr_t>(p) % 4096 < V::bytes) V::prefetch_far(p + page_ahead);
+  }
 }
 
 // Fields of two bits are not shifted down: they are 1, 4, 16 and 64 times the code, at most 192 as
@@ -128,7 +128,7 @@ inline void row_plane_blocks(const DotJob& job, const Form& form, std::size_t g,
     for (std::size_t k = begin; k < end; k += V::bytes) {
       auto w = V::load(bytes + k);
       V::keep(w);
-      prefetch_stream<V>(bytes + k);
+      prefetch_stream<V>(bytes + k, job.ahead);
       typename V::reg a[M];
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < M; ++i) a[i] = V::load(job.activations + (m + i) * job.width + k);
@@ -191,12 +191,12 @@ inline void u2_tile(const DotJob& job, const Fields<V>& fields, std::size_t n, s
   for (; j + V::bytes <= end; j += V::bytes) {
     auto w = V::load(bytes + j);
     V::keep(w);
-    prefetch_stream<V>(bytes + j);
+    prefetch_stream<V>(bytes + j, job.ahead);
     step(w, j);
   }
   // With narrow blocks there is nothing but parts.
   if (j < end) {
-    prefetch_stream<V>(bytes + j);
+    prefetch_stream<V>(bytes + j, job.ahead);
     step(V::load_part(bytes + j, end - j), j);
   }
 #pragma GCC unroll 4
@@ -243,7 +243,7 @@ __attribute__((noinline)) void u2_pair(const DotJob& job, const Fields<V>& field
     }
   };
   // As one stream: both rows' bytes in their order.
-  const std::uint8_t* far = bytes + 2 * begin + job.stride + ahead / 2;
+  const std::uint8_t* far = bytes + 2 * begin + job.stride + job.ahead.first / 2;
   std::size_t j = begin;
   for (; j + V::bytes <= end; j += V::bytes, far += 2 * V::bytes) {
     V::prefetch(far);

@@ -95,7 +95,8 @@ void dot_task(const Call& call, std::size_t task) {
     const std::size_t count = std::min(plan.step, end - g);
     const std::size_t pitch = count * plan.height;
     run({call.job.weights.bytes + g * layout.stride, layout.stride, count, plan.width,
-         call.activations, call.sums, call.job.m, plan.block, plan.blocks, sums, pitch});
+         call.activations, call.sums, call.job.m, plan.block, plan.blocks, sums, pitch,
+         ahead_of_stream(call.kernels.features)});
     const std::size_t row = g * plan.height;
     scale_rows(call, sums, pitch, 0, call.job.m, row, std::min(pitch, layout.shape.rows - row));
   }

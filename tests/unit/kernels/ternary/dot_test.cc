@@ -79,6 +79,7 @@ std::vector<std::int8_t> weights(std::size_t count, int kind) {
 void row_plane(Format format, const DotChoice& choice) {
   const Case c = GENERATE(from_range(cases));
   const int kind = GENERATE(0, 1, 2);
+  const Ahead ahead = GENERATE(Ahead{}, Ahead{6144, 16384});  // without bands
   const auto w = weights(c.shape.rows * c.shape.columns, kind);
   const auto a = extreme(c.m * c.shape.columns, kind);
   const Layout layout = *layout_of(format, c.shape);
@@ -95,7 +96,7 @@ void row_plane(Format format, const DotChoice& choice) {
   const std::size_t padded = layout.groups * (format == Format::t5r ? 5 : 4);
   std::vector<std::int32_t> out(c.m * blocks * padded, 0x5A5A5A5A);
   choice.run({bytes.data, layout.stride, layout.groups, layout.stride, activations.data,
-              sums.data(), c.m, block, blocks, out.data(), padded});
+              sums.data(), c.m, block, blocks, out.data(), padded, ahead});
   const auto wanted = expected(c, w, a, blocks, block);
   bool equal = true;
   for (std::size_t i = 0; i < c.m * blocks; ++i)
@@ -128,6 +129,7 @@ TEST_CASE("ternary dot: ONNX's order, every instruction set") {
                                Shape{3, 260}, Shape{7, 6912}, Shape{2, 1028}, Shape{33, 17000});
   const std::size_t given = GENERATE(0U, 256U, 512U);
   const int kind = GENERATE(0, 1, 2);
+  const Ahead ahead = GENERATE(Ahead{}, Ahead{6144, 16384});
   const Case c{shape, static_cast<std::size_t>(GENERATE(1, 4, 7)), given};
   const auto w = weights(shape.rows * shape.columns, kind);
   const auto a = extreme(c.m * shape.columns, kind);
@@ -146,7 +148,7 @@ TEST_CASE("ternary dot: ONNX's order, every instruction set") {
   const auto sums = sums_of(c, a, blocks, block);
   std::vector<std::int32_t> out(c.m * blocks * shape.rows, 0x5A5A5A5A);
   choice.run({bytes.get(), layout.stride, shape.rows, plane, activations.data, sums.data(), c.m,
-              block, blocks, out.data(), shape.rows});
+              block, blocks, out.data(), shape.rows, ahead});
   INFO(to_string(choice.entry.isa)
        << " N " << shape.rows << " K " << shape.columns << " M " << c.m);
   CHECK(out == expected(c, w, a, blocks, block));

@@ -53,11 +53,17 @@ class CpuFeatures {
 
   // Whether kernels of `isa` may run.
   bool has(Isa isa) const;
+  // Whether a stream from memory is faster when its lines are asked for twice, far ahead into the
+  // second cache and then into the first: on Intel's CPUs, whose first cache has room for few lines
+  // that are under way, so that each had better come from near. Forcing an Isa leaves it.
+  bool fills_second_cache_first() const { return second_cache_first_; }
   bool operator==(const CpuFeatures&) const = default;
 
  private:
-  explicit constexpr CpuFeatures(std::uint32_t bits) : bits_(bits) {}
+  explicit constexpr CpuFeatures(std::uint32_t bits, bool second_cache_first = false)
+      : bits_(bits), second_cache_first_(second_cache_first) {}
   std::uint32_t bits_ = 0;
+  bool second_cache_first_ = false;
   friend CpuFeatures intersect(CpuFeatures a, CpuFeatures b);
 };
 

@@ -37,6 +37,7 @@ struct KernelSet {
   const GemmChoice* gemm = nullptr;
   const FloatChoice* real = nullptr;
   const RowChoice* rows = nullptr;
+  CpuFeatures features = {};
 };
 KernelSet choose_kernels(CpuFeatures features);
 
