@@ -1,12 +1,15 @@
 // Ternary kernels against the speed of reading memory. usage: bench_ternary [gemv|gemm|token]
 // [threads] [seconds per shape] [K, 0 for all] [small: pages of 4 KiB]
 //
-// gemv: see ternary_timing.h. gemm: M = 512; per panel the time of unpacking and multiplying,
-// against the peak of vpdpbusd on registers in the same rounds. token: every matrix of one token of
+// gemv: see ternary_timing.h. gemm: M = 512; one panel's unpacking and multiplying, against the
+// peak of the instruction (vpdpbusd, tdpbsud) on registers in the same rounds; then the whole
+// operation, activations quantised and sums scaled. token: every matrix of one token of
 // bitnet-b1.58-2B-4T in order, with one scale per matrix and with scales of blocks.
 //
 // Every kernel's first rows are compared with the plain kernel's before anything is timed.
 #include "onnxpack/kernels/ternary/matmul.h"
+
+#include "common/amx_blocks.h"
 #include "ternary/matmul_plan.h"
 #include "ternary_timing.h"
 
@@ -35,56 +38,136 @@ void gemv(std::size_t threads, double seconds, std::size_t only_columns) {
   }
 }
 
+// Operands of the peaks: what registers hold decides how fast the core's clock is.
+const std::uint8_t* random_operands() {
+  static const std::uint8_t* bytes = random_weights(4096);
+  return bytes;
+}
+
 __attribute__((target("avx512f,avx512vnni"))) double peak_gmacs() {
   __m512i sums[24] = {};
-  const __m512i a = _mm512_set1_epi8(1);
+  const __m512i a = _mm512_loadu_si512(random_operands());
+  const __m512i b = _mm512_loadu_si512(random_operands() + 64);
   const auto begin = Clock::now();
   for (int i = 0; i < 20000; ++i) {
     // In registers: else the stores would be what is measured.
 #pragma GCC unroll 24
     for (auto& sum : sums) {
-      sum = _mm512_dpbusd_epi32(sum, a, a);
+      sum = _mm512_dpbusd_epi32(sum, a, b);
       asm volatile("" : "+v"(sum));
     }
   }
   return 20000.0 * 24 * 64 / seconds_since(begin) * 1e-9;
 }
 
-void gemm(double seconds) {
-  constexpr std::size_t columns = 2560, m = 512;
-  pin(0);
-  std::vector<std::uint8_t> bytes(16 * columns, 100);
-  std::uint8_t* panel = big(panel_rows * columns);
-  auto* activations = reinterpret_cast<std::int8_t*>(big(m * columns));
-  std::vector<std::int32_t> out(m * panel_rows);
-  const GemmChoice& choice = gemms().front();
-  if (!CpuFeatures::detect().has(choice.entry.isa)) return;
-  std::vector<double> unpacking, multiplying, peak;
+double peak_gmacs_of_tiles() {
+  constexpr int rounds = 20000;
+  configure_tiles(block_shapes(16, 16));
+  load_tile<4>(random_operands(), 64);
+  load_tile<5>(random_operands() + 1024, 64);
+  load_tile<6>(random_operands() + 2048, 64);
+  load_tile<7>(random_operands() + 3072, 64);
   const auto begin = Clock::now();
-  while (seconds_since(begin) < seconds || peak.size() < 20) {
-    auto start = Clock::now();
-    choice.unpack_t5r({bytes.data(), columns, 16, columns, panel});
-    unpacking.push_back(seconds_since(start));
-    start = Clock::now();
-    for (std::size_t i = 0; i < m; i += 100)
-      for (std::size_t k = 0; k < columns; k += gemm_piece)
-        choice.multiply({panel + k * panel_rows, activations + i * columns + k, columns, gemm_piece,
-                         std::min<std::size_t>(100, m - i), out.data() + i * panel_rows,
-                         panel_rows});
-    multiplying.push_back(seconds_since(start));
-    peak.push_back(1 / peak_gmacs());
+  for (int i = 0; i < rounds; ++i) {
+    dot_signed_unsigned<0, 4, 6>();
+    dot_signed_unsigned<1, 4, 7>();
+    dot_signed_unsigned<2, 5, 6>();
+    dot_signed_unsigned<3, 5, 7>();
   }
-  const double macs = static_cast<double>(panel_rows) * columns * m * 1e-9;
-  const double both = percentile(unpacking, 0.1) + percentile(multiplying, 0.1);
-  const double top = 1 / percentile(peak, 0.1);
-  std::printf(
-      "gemm M 512 K 2560, one thread: %.0f GMAC/s, %.2f of the vpdpbusd peak %.0f; unpacking is "
-      "%.1f %% of the time\n",
-      macs / both, macs / both / top, top, 100 * percentile(unpacking, 0.1) / both);
+  const double took = seconds_since(begin);
+  release_tiles();
+  return rounds * 4.0 * 16 * 16 * 64 / took * 1e-9;
 }
 
-// All matrices of one token of bitnet-b1.58-2B-4T in their order, by the whole multiplication
-// (activations quantised, sums scaled), beside reading as many bytes.
+struct Gemm {
+  const GemmChoice* choice;
+  double (*peak)();
+  std::vector<double> peaks = {}, unpacking = {}, multiplying = {};
+  std::vector<std::vector<double>> whole = {};  // of each shape
+};
+
+std::vector<Gemm> gemms_here() {
+  std::vector<Gemm> out;
+  for (const GemmChoice& choice : gemms()) {
+    if (choice.entry.isa == Isa::reference || !CpuFeatures::detect().has(choice.entry.isa))
+      continue;
+    out.push_back({&choice, choice.entry.isa == Isa::amx_int8 ? peak_gmacs_of_tiles : peak_gmacs});
+  }
+  return out;
+}
+
+constexpr std::size_t gemm_m = 512;
+
+// One panel by 512 rows as the driver does it.
+void time_panel(Gemm& gemm, const std::uint8_t* bytes, std::uint8_t* panel,
+                const std::int8_t* activations, std::size_t columns, std::int32_t* out) {
+  auto start = Clock::now();
+  gemm.choice->unpack_t5r({bytes, columns, panel_rows / 5, columns, panel});
+  gemm.unpacking.push_back(seconds_since(start));
+  const bool pieces = gemm.choice->blocking == Blocking::first_cache;
+  const std::size_t step = pieces ? 100 : gemm_rows;
+  const std::size_t piece = pieces ? gemm_piece : columns;
+  const std::size_t stride = columns + 64;
+  start = Clock::now();
+  for (std::size_t i = 0; i < gemm_m; i += step)
+    for (std::size_t k = 0; k < columns; k += piece)
+      gemm.choice->multiply({panel + k * panel_rows, activations + i * stride + k, stride, piece,
+                             std::min(step, gemm_m - i), out, panel_rows});
+  gemm.multiplying.push_back(seconds_since(start));
+}
+
+constexpr Shape gemm_shapes[] = {{2560, 2560}, {6912, 2560}, {2560, 6912}, {4096, 4096}};
+
+std::vector<float> random_floats(std::size_t count) {
+  std::mt19937 engine(3);
+  std::vector<float> out(count);
+  for (float& value : out) value = static_cast<float>(engine() % 2001) / 1000.0F - 1.0F;
+  return out;
+}
+
+struct GemmOperands {
+  std::uint8_t* codes = random_weights(std::size_t{16} << 20);
+  std::vector<float> x = random_floats(gemm_m * 6912);
+  float* y = reinterpret_cast<float*>(big(gemm_m * 6912 * sizeof(float)));
+  std::byte* scratch = reinterpret_cast<std::byte*>(big(std::size_t{32} << 20));
+};
+
+void time_whole(Gemm& gemm, const GemmOperands& operands, Parallel& parallel) {
+  KernelSet kernels = choose_kernels(CpuFeatures::detect());
+  kernels.gemm = gemm.choice;
+  const float scale = 0.01F;
+  gemm.whole.resize(std::size(gemm_shapes));
+  for (std::size_t i = 0; i < std::size(gemm_shapes); ++i) {
+    const Layout layout = *layout_of(Format::t5r, gemm_shapes[i]);
+    const auto start = Clock::now();
+    matmul(
+        kernels,
+        {{layout, operands.codes, {}, &scale}, Mode::int8, operands.x.data(), gemm_m, operands.y},
+        parallel, operands.scratch);
+    gemm.whole[i].push_back(seconds_since(start));
+  }
+}
+
+void report(const Gemm& gemm, std::size_t threads, std::size_t columns) {
+  const double peak = 1 / percentile(gemm.peaks, 0.1);
+  const double unpacking = percentile(gemm.unpacking, 0.1);
+  const double both = unpacking + percentile(gemm.multiplying, 0.1);
+  const double macs = static_cast<double>(panel_rows * columns * gemm_m) * 1e-9;
+  std::printf("%s, peak of registers %.0f GMAC/s, one thread\n",
+              std::string(to_string(gemm.choice->entry.isa)).c_str(), peak);
+  std::printf(
+      "  one panel, K %zu: %.0f GMAC/s, %.2f of the peak; unpacking is %.1f %% of the time\n",
+      columns, macs / both, macs / both / peak, 100 * unpacking / both);
+  for (std::size_t i = 0; i < std::size(gemm_shapes); ++i) {
+    const auto [rows, k] = gemm_shapes[i];
+    const double p10 = percentile(gemm.whole[i], 0.1);
+    const double p50 = percentile(gemm.whole[i], 0.5);
+    const double all = static_cast<double>(rows * k * gemm_m) * 1e-9;
+    std::printf("%c N %4zu K %4zu, %zu thread(s), all of it: %6.2f ms, median %6.2f, %.0f GMAC/s\n",
+                p50 > 1.25 * p10 ? '~' : ' ', rows, k, threads, 1e3 * p10, 1e3 * p50, all / p10);
+  }
+}
+
 struct PoolParallel final : Parallel {
   explicit PoolParallel(Pool& p) : pool(p) {}
   std::size_t width() const override { return pool.width(); }
@@ -96,6 +179,30 @@ struct PoolParallel final : Parallel {
   Pool& pool;
 };
 
+void gemm(std::size_t threads, double seconds) {
+  constexpr std::size_t columns = 2560;
+  const std::uint8_t* bytes = random_weights(panel_rows / 5 * columns);
+  std::uint8_t* panel = big(panel_rows * columns);
+  const auto* activations = reinterpret_cast<std::int8_t*>(random_weights(gemm_m * (columns + 64)));
+  auto* out = reinterpret_cast<std::int32_t*>(big(100 * panel_rows * sizeof(std::int32_t)));
+  const GemmOperands operands;
+  Pool pool(threads);
+  PoolParallel parallel(pool);
+  std::vector<Gemm> all = gemms_here();
+  const auto begin = Clock::now();
+  for (int round = 0; round < 20 || seconds_since(begin) < seconds; ++round)
+    for (Gemm& one : all) {
+      for (int again = 0; again < 4; ++again)  // what came before has cooled the caches
+        time_panel(one, bytes, panel, activations, columns, out);
+      one.peaks.push_back(1 / one.peak());
+      time_whole(one, operands, parallel);
+    }
+  std::printf("gemm, M %zu, t5r\n", gemm_m);
+  for (const Gemm& one : all) report(one, threads, columns);
+}
+
+// All matrices of one token of bitnet-b1.58-2B-4T in their order, by the whole multiplication
+// (activations quantised, sums scaled), beside reading as many bytes.
 struct Kind {
   Format format;
   std::size_t block;  // columns per scale, 0 for one scale
@@ -179,6 +286,6 @@ int main(int argc, char** argv) {
   const double seconds = argc > 3 ? std::atof(argv[3]) : 1.5;
   huge_pages = argc < 6 || std::string(argv[5]) != "small";
   if (what == "gemv") gemv(threads, seconds, argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0);
-  if (what == "gemm") gemm(seconds);
+  if (what == "gemm") gemm(threads, seconds);
   if (what == "token") token(threads, seconds);
 }

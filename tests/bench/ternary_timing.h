@@ -6,8 +6,9 @@
 // and of such loads with prefetch 4, 8, 16 and 32 KiB ahead, or into both caches) in the same
 // rounds; the tenth percentile of the slices counts, the median is shown beside it. Slices are lost
 // to other work on the machine: when the median is more than 1.25 times the tenth percentile the
-// line is marked ~, and figures of such a run are not to be quoted. 384 MB: of 192 MB a last cache
-// of 32 MB still held some, and kernels that bypass it made the reads look faster.
+// line is marked ~, and figures of such a run are not to be quoted. 768 MB: of 192 MB a last cache
+// of 32 MB still held some, and kernels that bypass it made the reads look faster; of 384 MB one of
+// 300 MB did, though other machines had their part of it.
 #pragma once
 
 #include <algorithm>
@@ -147,7 +148,7 @@ inline double percentile(std::vector<double> values, double p) {
   return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
 }
 
-constexpr std::size_t weights_bytes = std::size_t{384} << 20;
+constexpr std::size_t weights_bytes = std::size_t{768} << 20;
 
 struct Vectors {
   std::vector<std::int8_t> storage;

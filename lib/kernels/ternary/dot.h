@@ -111,6 +111,10 @@ struct UnpackJob {
   std::size_t width = 0;
   std::uint8_t* panel = nullptr;
 };
+// Which cache multiply() counts on: the first, where a piece of a panel stays, gemm_piece columns,
+// for as many rows of activations as the sums allow; or the second, where several panels stay whole
+// for gemm_rows rows at a time, and the kernel makes its own pieces.
+enum class Blocking : std::uint8_t { first_cache, second_cache };
 struct GemmChoice {
   KernelEntry entry;
   void (*unpack_t5r)(const UnpackJob&);
@@ -118,6 +122,7 @@ struct GemmChoice {
   void (*unpack_u2)(
       const UnpackJob&);  // groups are rows of `stride` = K / 4 bytes, width K rounded up to 64
   void (*multiply)(const PanelJob&);
+  Blocking blocking = Blocking::first_cache;
 };
 std::span<const GemmChoice> gemms();
 
@@ -130,6 +135,8 @@ void unpack_t5r_avx512vnni(const UnpackJob& job);
 void unpack_u2r_avx512vnni(const UnpackJob& job);
 void unpack_u2_avx512vnni(const UnpackJob& job);
 void gemm_avx512vnni(const PanelJob& job);
+void unpack_t5r_avx512vbmi(const UnpackJob& job);
+void unpack_u2r_avx512vbmi(const UnpackJob& job);
 void gemm_amxint8(const PanelJob& job);
 #elif defined(__aarch64__)
 void unpack_t5r_neondot(const UnpackJob& job);

@@ -1,40 +1,12 @@
 // Prefill: panels of 80 rows by tiles of five rows of activations, 25 sums in registers, five panel
 // loads and five broadcasts for 25 dot products. Codes are unpacked once per panel and used by all
 // rows of activations.
-#include "ternary/dot.h"
-#include "ternary/vector_avx512.h"
+#include "ternary/unpack_avx512.h"
 
 namespace onnxpack::kernels::ternary {
 namespace {
 
 constexpr std::size_t vectors = panel_rows / 16;
-
-// Sixteen rows of 64 codes, as vectors, to the sixteen vectors [16 rows][4 columns] of a panel.
-inline void transpose(__m512i (&row)[16], std::uint8_t* panel, std::size_t step) {
-  __m512i a[16];
-  for (std::size_t i = 0; i < 16; i += 2) {
-    a[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
-    a[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
-  }
-  for (std::size_t i = 0; i < 16; i += 4) {
-    row[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
-    row[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
-    row[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
-    row[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
-  }
-  // row[4 q + c] holds in its 128-bit lane l columns 4 (4 l + c) .. + 3 of rows 4 q .. 4 q + 3.
-  for (int c = 0; c < 4; ++c) {
-    const __m512i low02 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0x88);
-    const __m512i low13 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0xDD);
-    const __m512i high02 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0x88);
-    const __m512i high13 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0xDD);
-    const __m512i lanes[4] = {
-        _mm512_shuffle_i32x4(low02, high02, 0x88), _mm512_shuffle_i32x4(low13, high13, 0x88),
-        _mm512_shuffle_i32x4(low02, high02, 0xDD), _mm512_shuffle_i32x4(low13, high13, 0xDD)};
-    for (int l = 0; l < 4; ++l)
-      _mm512_store_si512(panel + static_cast<std::size_t>(4 * l + c) * step, lanes[l]);
-  }
-}
 
 inline void digits_t5r(__m512i w, std::uint8_t (*rows)[64]) {
   for (std::size_t r = 4; r > 0; --r) {
@@ -62,7 +34,9 @@ inline void transpose_rows(const std::uint8_t (*rows)[64], std::uint8_t* panel) 
   for (std::size_t n = 0; n < panel_rows; n += 16) {
     __m512i sixteen[16];
     for (std::size_t r = 0; r < 16; ++r) sixteen[r] = V512::load(rows[n + r]);
-    transpose(sixteen, panel + n * 4, panel_rows * 4);
+    transpose(sixteen);
+    for (std::size_t c = 0; c < 16; ++c)
+      _mm512_store_si512(panel + n * 4 + c * panel_rows * 4, sixteen[c]);
   }
 }
 

@@ -109,40 +109,63 @@ void multiply_panel(const Call& call, const std::uint8_t* panel, std::int32_t* s
   const Plan& plan = call.plan;
   for (std::size_t i = 0; i < count * plan.blocks; ++i)
     std::fill_n(sums + i * panel_rows, panel_rows, -call.sums[m * plan.blocks + i]);
+  const GemmChoice& gemm = *call.kernels.gemm;
+  const std::size_t most = gemm.blocking == Blocking::first_cache ? gemm_piece : plan.width;
   for (std::size_t b = 0; b < plan.blocks; ++b) {
     const std::size_t end = std::min((b + 1) * plan.block, plan.width);
-    for (std::size_t k = b * plan.block; k < end; k += gemm_piece)
-      call.kernels.gemm->multiply({panel + k * panel_rows,
-                                   call.activations + m * plan.activation_stride + k,
-                                   plan.activation_stride, std::min(gemm_piece, end - k), count,
-                                   sums + b * panel_rows, plan.blocks * panel_rows});
+    for (std::size_t k = b * plan.block; k < end; k += most)
+      gemm.multiply({panel + k * panel_rows, call.activations + m * plan.activation_stride + k,
+                     plan.activation_stride, std::min(most, end - k), count, sums + b * panel_rows,
+                     plan.blocks * panel_rows});
+  }
+}
+
+void unpack_panel(const Call& call, std::size_t p, std::uint8_t* panel) {
+  const Layout& layout = call.job.weights.layout;
+  const GemmChoice& gemm = *call.kernels.gemm;
+  const auto unpack = layout.format == Format::t5r   ? gemm.unpack_t5r
+                      : layout.format == Format::u2r ? gemm.unpack_u2r
+                                                     : gemm.unpack_u2;
+  const std::size_t per_panel = panel_rows / call.plan.height;
+  const std::size_t g = p * per_panel;
+  unpack({call.job.weights.bytes + g * layout.stride, layout.stride,
+          std::min(per_panel, layout.groups - g), call.plan.width, panel});
+}
+
+// All rows of activations by panels [first, last), which are unpacked to `panels`.
+void multiply_panels(const Call& call, std::size_t first, std::size_t last, std::uint8_t* panels,
+                     std::int32_t* sums) {
+  const Plan& plan = call.plan;
+  const std::size_t panel_bytes = panel_rows * plan.width;
+  const std::size_t step =
+      call.kernels.gemm->blocking == Blocking::first_cache ? plan.step : gemm_rows;
+  for (std::size_t p = first; p < last; ++p)
+    unpack_panel(call, p, panels + (p - first) * panel_bytes);
+  for (std::size_t m = 0; m < call.job.m; m += step) {
+    const std::size_t count = std::min(step, call.job.m - m);
+    for (std::size_t p = first; p < last; ++p) {
+      multiply_panel(call, panels + (p - first) * panel_bytes, sums, m, count);
+      const std::size_t row = p * panel_rows;
+      scale_rows(call, sums, panel_rows, m, count, row,
+                 std::min(panel_rows, call.job.weights.layout.shape.rows - row));
+    }
   }
 }
 
 // Many rows of activations: codes are unpacked once per panel, which then stays in the cache.
 void gemm_task(const Call& call, std::size_t task) {
   const Plan& plan = call.plan;
-  const Layout& layout = call.job.weights.layout;
-  auto* panel = reinterpret_cast<std::uint8_t*>(call.task_scratch + task * plan.task_bytes);
-  auto* sums = reinterpret_cast<std::int32_t*>(panel + panel_rows * plan.width);
+  auto* panels = reinterpret_cast<std::uint8_t*>(call.task_scratch + task * plan.task_bytes);
+  auto* sums = reinterpret_cast<std::int32_t*>(panels + plan.panels * panel_rows * plan.width);
   const std::size_t per_panel = panel_rows / plan.height;
-  const GemmChoice& gemm = *call.kernels.gemm;
-  const auto unpack = layout.format == Format::t5r   ? gemm.unpack_t5r
-                      : layout.format == Format::u2r ? gemm.unpack_u2r
-                                                     : gemm.unpack_u2;
-  const std::size_t panels = (layout.groups + per_panel - 1) / per_panel;
-  for (std::size_t p = task; p < panels; p += plan.tasks) {
-    const std::size_t g = p * per_panel;
-    unpack({call.job.weights.bytes + g * layout.stride, layout.stride,
-            std::min(per_panel, layout.groups - g), plan.width, panel});
-    const std::size_t row = p * panel_rows;
-    const std::size_t rows = std::min(panel_rows, layout.shape.rows - row);
-    for (std::size_t m = 0; m < call.job.m; m += plan.step) {
-      const std::size_t count = std::min(plan.step, call.job.m - m);
-      multiply_panel(call, panel, sums, m, count);
-      scale_rows(call, sums, panel_rows, m, count, row, rows);
-    }
-  }
+  const std::size_t count = (call.job.weights.layout.groups + per_panel - 1) / per_panel;
+  const std::size_t begin = count * task / plan.tasks;
+  const std::size_t end = count * (task + 1) / plan.tasks;
+  const std::size_t most = call.kernels.gemm->blocking == Blocking::first_cache ? 1 : plan.panels;
+  const std::size_t rounds = (end - begin + most - 1) / most;
+  for (std::size_t i = 0; i < rounds; ++i)  // of about as many panels each
+    multiply_panels(call, begin + (end - begin) * i / rounds,
+                    begin + (end - begin) * (i + 1) / rounds, panels, sums);
 }
 
 // Mode float32: rows are decoded to trits, twenty or so at a time.

@@ -16,6 +16,10 @@ inline constexpr std::size_t gemm_from = 32;
 // Columns of a panel multiplied at a time: 80 rows of them are 20 KiB, which stay in the first
 // cache for all rows of activations.
 inline constexpr std::size_t gemm_piece = 256;
+// Of Blocking::second_cache: rows of activations at a time, and bytes of panels that such rows are
+// multiplied by. CPUs with AMX have 2 MB; the activations are read once for all these panels.
+inline constexpr std::size_t gemm_rows = 32;
+inline constexpr std::size_t gemm_panel_bytes = std::size_t{800} << 10;
 
 struct Plan {
   bool planes = false;  // activations as four planes (u2)
@@ -25,6 +29,7 @@ struct Plan {
   std::size_t block = 0;
   std::size_t blocks = 1;
   std::size_t activation_stride = 0;
+  std::size_t panels = 1;  // gemm: room for so many
   std::size_t tasks = 1;
   std::size_t step = 1;  // groups (dot), rows of activations (gemm) or rows (float) at a time
   std::size_t activations_at = 0;
@@ -58,8 +63,11 @@ inline void plan_task(const MatMul& job, Plan& plan) {
     plan.task_bytes = round_up_64(plan.step * layout.shape.columns);
   } else if (plan.gemm) {
     plan.step = std::clamp<std::size_t>(sums_at_once / (plan.blocks * panel_rows), 5, 100) / 5 * 5;
-    plan.task_bytes =
-        panel_rows * plan.width + round_up_64(plan.step * panel_rows * 4 * plan.blocks);
+    const std::size_t rows_each = (layout.groups * plan.height + plan.tasks - 1) / plan.tasks;
+    plan.panels = std::clamp<std::size_t>(gemm_panel_bytes / (panel_rows * plan.width), 1,
+                                          rows_each / panel_rows + 1);
+    plan.task_bytes = plan.panels * panel_rows * plan.width +
+                      round_up_64(std::max(plan.step, gemm_rows) * panel_rows * 4 * plan.blocks);
   } else {
     plan.step =
         std::clamp<std::size_t>(sums_at_once / (job.m * plan.blocks * plan.height), 4, 64) / 4 * 4;
@@ -78,6 +86,9 @@ inline Plan make_plan(const MatMul& job, std::size_t threads) {
   plan.width = round_up_64(plan.planes ? layout.shape.columns / 4 : layout.shape.columns);
   plan_blocks(job, plan);
   plan.activation_stride = plan.planes ? 4 * plan.width : plan.width;
+  // Rows of gemm stand an odd number of lines apart: of 4096 columns sixteen would have one set of
+  // the first cache.
+  if (plan.gemm && plan.activation_stride % 128 == 0) plan.activation_stride += 64;
   plan.tasks = std::max<std::size_t>(
       1, std::min(threads, job.mode == Mode::float32 ? layout.shape.rows : layout.groups));
   plan_task(job, plan);

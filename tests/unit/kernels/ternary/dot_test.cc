@@ -161,7 +161,8 @@ TEST_CASE("ternary gemm: every instruction set") {
   const Format format = GENERATE(Format::t5r, Format::u2r);
   const int kind = GENERATE(0, 1, 2);
   const Case c = GENERATE(Case{{80, 64}, 5, 0}, Case{{80, 192}, 8, 0}, Case{{77, 130}, 13, 0},
-                          Case{{3, 65}, 1, 0}, Case{{80, 256}, 100, 0}, Case{{61, 320}, 48, 0});
+                          Case{{3, 65}, 1, 0}, Case{{80, 256}, 100, 0}, Case{{61, 320}, 48, 0},
+                          Case{{79, 1000}, 37, 0});
   const auto w = weights(c.shape.rows * c.shape.columns, kind);
   const auto a = extreme(c.m * c.shape.columns, kind);
   const Layout layout = *layout_of(format, c.shape);
@@ -196,7 +197,7 @@ TEST_CASE("ternary gemm by tiles: the bits of the dot products' registers, for 1
 #if defined(__x86_64__)
   const std::uint64_t before = machine.executed();
   for (std::size_t m = 1; m <= 70; ++m) {
-    const std::size_t width = 64 * (1 + m % 4);
+    const std::size_t width = 64 * (1 + m % 13);  // up to three pieces
     const std::size_t stride = width + 64 * (m % 3);
     const std::size_t pitch = panel_rows * (1 + m % 2);
     const auto codes = random_bytes(panel_rows * width, static_cast<unsigned>(m));
