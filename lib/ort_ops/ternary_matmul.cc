@@ -65,7 +65,8 @@ class TernaryMatMul {
     OrtParallel parallel(context);
     const MatMul job{weights_.view(), mode_, static_cast<const float*>(a->data), m,
                      static_cast<float*>(*y)};
-    matmul(ternary_kernels().set, job, parallel, scratch_of(scratch_bytes(job, parallel.width())));
+    const KernelSet& kernels = ternary_kernels().set;
+    matmul(kernels, job, parallel, scratch_of(scratch_bytes(kernels, job, parallel.width())));
     return {};
   }
 

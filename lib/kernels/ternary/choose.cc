@@ -43,7 +43,7 @@ std::vector<float> multiply(const KernelSet& set, Format format, Mode mode, std:
   const MatMul job{
       {layout, bytes.data(), scale_layout, scales.data()}, mode, x.data(), m, y.data()};
   Serial serial;
-  std::vector<std::byte> scratch(scratch_bytes(job, 1) + 64);
+  std::vector<std::byte> scratch(scratch_bytes(set, job, 1) + 64);
   void* aligned = scratch.data();
   std::size_t space = scratch.size();
   std::align(64, space - 64, aligned, space);

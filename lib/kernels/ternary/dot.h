@@ -137,6 +137,7 @@ void unpack_u2_avx512vnni(const UnpackJob& job);
 void gemm_avx512vnni(const PanelJob& job);
 void unpack_t5r_avx512vbmi(const UnpackJob& job);
 void unpack_u2r_avx512vbmi(const UnpackJob& job);
+void unpack_u2_avx512vbmi(const UnpackJob& job);
 void gemm_amxint8(const PanelJob& job);
 #elif defined(__aarch64__)
 void unpack_t5r_neondot(const UnpackJob& job);

@@ -248,6 +248,11 @@ __attribute__((noinline)) void u2_pair(const DotJob& job, const Fields<V>& field
   for (; j + V::bytes <= end; j += V::bytes, far += 2 * V::bytes) {
     V::prefetch(far);
     V::prefetch(far + V::bytes);
+    if constexpr (V::bytes == 64)
+      if (job.ahead.second != 0) {
+        V::prefetch_far(far + (job.ahead.second - job.ahead.first));
+        V::prefetch_far(far + (job.ahead.second - job.ahead.first) + V::bytes);
+      }
     step(V::load(bytes + j), V::load(bytes + job.stride + j), j);
   }
   if (j < end)

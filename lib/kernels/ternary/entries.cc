@@ -107,7 +107,7 @@ std::span<const GemmChoice> gemms() {
     {{"ternary_gemm", Isa::amx_int8, "panels of 80 rows, 32 x 32 sums in tiles"},
      unpack_t5r_avx512vbmi,
      unpack_u2r_avx512vbmi,
-     unpack_u2_avx512vnni,
+     unpack_u2_avx512vbmi,
      gemm_amxint8,
      Blocking::second_cache},
         {{"ternary_gemm", Isa::avx512_vnni, "panels of 80 rows, 5 x 80 sums in registers"},

@@ -137,12 +137,10 @@ void multiply_panels(const Call& call, std::size_t first, std::size_t last, std:
                      std::int32_t* sums) {
   const Plan& plan = call.plan;
   const std::size_t panel_bytes = panel_rows * plan.width;
-  const std::size_t step =
-      call.kernels.gemm->blocking == Blocking::first_cache ? plan.step : gemm_rows;
   for (std::size_t p = first; p < last; ++p)
     unpack_panel(call, p, panels + (p - first) * panel_bytes);
-  for (std::size_t m = 0; m < call.job.m; m += step) {
-    const std::size_t count = std::min(step, call.job.m - m);
+  for (std::size_t m = 0; m < call.job.m; m += plan.step) {
+    const std::size_t count = std::min(plan.step, call.job.m - m);
     for (std::size_t p = first; p < last; ++p) {
       multiply_panel(call, panels + (p - first) * panel_bytes, sums, m, count);
       const std::size_t row = p * panel_rows;
@@ -161,8 +159,7 @@ void gemm_task(const Call& call, std::size_t task) {
   const std::size_t count = (call.job.weights.layout.groups + per_panel - 1) / per_panel;
   const std::size_t begin = count * task / plan.tasks;
   const std::size_t end = count * (task + 1) / plan.tasks;
-  const std::size_t most = call.kernels.gemm->blocking == Blocking::first_cache ? 1 : plan.panels;
-  const std::size_t rounds = (end - begin + most - 1) / most;
+  const std::size_t rounds = (end - begin + plan.panels - 1) / plan.panels;
   for (std::size_t i = 0; i < rounds; ++i)  // of about as many panels each
     multiply_panels(call, begin + (end - begin) * i / rounds,
                     begin + (end - begin) * (i + 1) / rounds, panels, sums);
@@ -208,12 +205,12 @@ std::vector<float> scales_by_block(std::span<const float> stored, std::size_t ro
   return out;
 }
 
-std::size_t scratch_bytes(const MatMul& job, std::size_t width) {
-  return make_plan(job, width).total_bytes;
+std::size_t scratch_bytes(const KernelSet& kernels, const MatMul& job, std::size_t width) {
+  return make_plan(job, width, kernels.gemm->blocking).total_bytes;
 }
 
 void matmul(const KernelSet& kernels, const MatMul& job, Parallel& parallel, std::byte* scratch) {
-  const Plan plan = make_plan(job, parallel.width());
+  const Plan plan = make_plan(job, parallel.width(), kernels.gemm->blocking);
   if (job.m == 0 || job.weights.layout.shape.rows == 0) return;
   const Call call{kernels,
                   job,

@@ -1,9 +1,9 @@
-// Panels of row planes, for kernels so fast that unpacking counts. Bytes are turned round as they
-// are stored, four or five rows in each, and only then become codes: a vector of sixteen rows takes
-// each row's byte from where its group stands, and shifts it by what the row's field needs. That
-// is a quarter of the shuffles of unpack_*_avx512vnni(), which turn the codes round. Emerald
-// Rapids, 512 rows of activations by tiles: 8 instead of 14 in 100 of a panel's time, and what is
-// left is storing the panel to the second cache (tests/bench/ternary_bench.cc).
+// Panels for kernels so fast that unpacking counts. Bytes are turned round as they
+// are stored, codes of four or five rows in each, and only then become codes: a vector of sixteen
+// rows takes each row's byte from where its group stands, and shifts it by what the row's field
+// needs. That is a quarter of the shuffles of unpack_*_avx512vnni(), which turn the codes round.
+// Emerald Rapids, 512 rows of activations by tiles: 8 instead of 14 in 100 of a panel's time, and
+// what is left is storing the panel to the second cache (tests/bench/ternary_bench.cc).
 #include "ternary/unpack_avx512.h"
 
 namespace onnxpack::kernels::ternary {
@@ -113,6 +113,32 @@ void unpack_u2r_avx512vbmi(const UnpackJob& job) {
     load_groups(job, k, 16, 0x55, second);
     for (std::size_t c = 0; c < 16; ++c)
       spread({first[c], second[c]}, where, job.panel + k * panel_rows + c * panel_rows * 4);
+  }
+}
+
+// Rows of bytes, four codes of a row in each: 64 bytes are 256 columns. Turned round a vector has
+// four bytes of sixteen rows; one instruction takes one of them from all, each field to a byte.
+void unpack_u2_avx512vbmi(const UnpackJob& job) {
+  __m512i fields[4];
+  for (long long byte = 0; byte < 4; ++byte)  // bits where each byte of a quadword begins
+    fields[byte] = _mm512_set1_epi64(0x2624222006040200LL + byte * 0x0808080808080808LL);
+  for (std::size_t k = 0; k < job.width; k += 256) {
+    const std::size_t left = job.stride - k / 4;
+    const std::size_t quads = job.width - k < 256 ? (job.width - k) / 4 : 64;
+    for (std::size_t n = 0; n < panel_rows; n += 16) {
+      __m512i rows[16];
+      for (std::size_t i = 0; i < 16; ++i) {
+        const std::uint8_t* bytes = job.bytes + (n + i) * job.stride + k / 4;
+        rows[i] = n + i >= job.groups ? V512::set8(0x55)
+                  : left < 64         ? V512::load_part(bytes, left)
+                                      : V512::load(bytes);
+      }
+      transpose(rows);
+      for (std::size_t q = 0; q < quads; ++q)
+        _mm512_store_si512(
+            job.panel + (k / 4 + q) * panel_rows * 4 + n * 4,
+            V512::band(_mm512_multishift_epi64_epi8(fields[q % 4], rows[q / 4]), V512::set8(3)));
+    }
   }
 }
 

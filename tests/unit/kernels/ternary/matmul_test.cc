@@ -135,7 +135,7 @@ std::vector<float> computed(const Problem& p, Format format, Mode mode, CpuFeatu
   const auto scales = by_block ? scales_by_block(p.scales, p.shape.rows) : p.scales;
   const MatMul job{
       {layout, bytes.data(), p.scale_layout, scales.data()}, mode, p.x.data(), p.m, y.data()};
-  const std::size_t size = scratch_bytes(job, parallel.width());
+  const std::size_t size = scratch_bytes(choose_kernels(features), job, parallel.width());
   // Poisoned, and ended by a mark that must stay.
   std::vector<std::byte> scratch(size + 192, std::byte{0xA5});
   std::byte* begin = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64);

@@ -78,8 +78,8 @@ struct MatMul {
   float* y = nullptr;  // [m, N], not overlapping anything else
 };
 
-// Bytes of scratch for a matmul() of this size with this Parallel's width.
-std::size_t scratch_bytes(const MatMul& job, std::size_t width);
+// Bytes of scratch for a matmul() of this size by these kernels with this Parallel's width.
+std::size_t scratch_bytes(const KernelSet& kernels, const MatMul& job, std::size_t width);
 // Requires: K between 1 and most_columns, scratch of that size aligned to 64.
 void matmul(const KernelSet& kernels, const MatMul& job, Parallel& parallel, std::byte* scratch);
 
