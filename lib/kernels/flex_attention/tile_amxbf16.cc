@@ -19,7 +19,7 @@
 namespace onnxpack::kernels::flex {
 namespace {
 
-struct Halves {
+struct PairProducts {
   template <int Sums, int A, int B>
   static void dot() {
     dot_bf16<Sums, A, B>();
@@ -93,8 +93,8 @@ void tile_scores(const float* queries, const float* keys, std::size_t stride, st
   const TileProduct all = key_product(queries, keys, stride, size, lanes, tile, lanes);
   Square before{};
   each_square(rows, count, [&]<bool TwoDown, bool TwoAcross>(const Square& now, const Square&) {
-    tile_block<Halves, Sums::set, TwoDown, TwoAcross>(all.at(now.row, now.lane),
-                                                      [&] { round_square(tile, lanes, before); });
+    tile_block<PairProducts, Sums::set, TwoDown, TwoAcross>(
+        all.at(now.row, now.lane), [&] { round_square(tile, lanes, before); });
     before = now;
   });
   round_square(tile, lanes, before);
@@ -152,7 +152,7 @@ void tile_attend(const float* queries, const float* keys, std::size_t stride, st
         key_product(queries, keys, stride, size, lanes, scored.sums[set], square_side)
             .at(now.row, now.lane);
     here.sums = scored.sums[set];
-    tile_block<Halves, Sums::set, TwoDown, TwoAcross>(here, pack);
+    tile_block<PairProducts, Sums::set, TwoDown, TwoAcross>(here, pack);
     before = now;
     set = 1 - set;
   });
@@ -255,7 +255,7 @@ void tile_weigh(const float* tile, std::size_t rows, const float* values, std::s
   each_square(
       size, count, [&]<bool TwoDown, bool TwoAcross>(const Square& now, const Square& next) {
         const TileProduct here = whole.at(now.row, now.lane);
-        tile_block<Halves, Sums::add, TwoDown, TwoAcross>(
+        tile_block<PairProducts, Sums::add, TwoDown, TwoAcross>(
             here, [&] { shrink(out, lanes, next, factor); });
         if (left == 0) return;
         if (now.lane == 0)
@@ -266,7 +266,7 @@ void tile_weigh(const float* tile, std::size_t rows, const float* values, std::s
         end.b = last.weights + now.lane;
         end.b_stride = most_lanes * sizeof(float);
         end.steps = 1;
-        tile_block<Halves, Sums::add, TwoDown, TwoAcross>(end);
+        tile_block<PairProducts, Sums::add, TwoDown, TwoAcross>(end);
       });
 }
 
