@@ -134,7 +134,7 @@ inline void pack_scores(const float* sums, const Square& square, std::size_t lan
 // fill the nearest cache, and what is stored would have to be fetched first.
 void tile_attend(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
                  std::size_t size, std::size_t lanes, std::size_t count, float* maximum, float* sum,
-                 float* factor, float* to, Ahead&) {
+                 float* factor, float* to) {
   Scored scored;
   std::fill_n(scored.largest, count, -__builtin_inff());
   std::size_t set = 0;
@@ -160,30 +160,6 @@ void tile_attend(const float* queries, const float* keys, std::size_t stride, st
   softmax_packed(to, (rows + 1) / 2, lanes, count, scored.largest, maximum, sum, factor);
 }
 
-// Sixteen by sixteen: rows[j][i] becomes rows[i][j].
-void turn(__m512i (&rows)[16]) {
-  __m512i next[16];
-  for (std::size_t i = 0; i < 16; i += 2) {
-    next[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    next[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-  // rows[4 q + j]: in each 128 bits column j of rows 4 q to 4 q + 3.
-  for (std::size_t q = 0; q < 16; q += 4)
-    for (std::size_t j = 0; j < 2; ++j) {
-      rows[q + 2 * j] = _mm512_unpacklo_epi64(next[q + j], next[q + 2 + j]);
-      rows[q + 2 * j + 1] = _mm512_unpackhi_epi64(next[q + j], next[q + 2 + j]);
-    }
-  for (std::size_t q = 0; q < 16; q += 8)
-    for (std::size_t j = 0; j < 4; ++j) {
-      next[q + j] = _mm512_shuffle_i32x4(rows[q + j], rows[q + 4 + j], 0x88);
-      next[q + 4 + j] = _mm512_shuffle_i32x4(rows[q + j], rows[q + 4 + j], 0xDD);
-    }
-  for (std::size_t j = 0; j < 8; ++j) {
-    rows[j] = _mm512_shuffle_i32x4(next[j], next[8 + j], 0x88);
-    rows[8 + j] = _mm512_shuffle_i32x4(next[j], next[8 + j], 0xDD);
-  }
-}
-
 // As interleave of PairOps, numbers apart: to[e * most_pairs + k / 2].
 void turn_values(const void* from, std::size_t rows, std::size_t size, float* to) {
   const FewPairs in;
@@ -191,20 +167,20 @@ void turn_values(const void* from, std::size_t rows, std::size_t size, float* to
   for (std::size_t e = 0; e < size; e += square_side)
     for (std::size_t k = 0; k < rows; k += square_side) {
       // Of 32 keys and 32 numbers the pairs of keys, 16 numbers each.
-      __m512i square[2][16] = {};
+      __m512 square[2][16] = {};
       const __mmask32 there = first_of(size - e);
       for (std::size_t i = 0; i < 16 && k + 2 * i < rows; ++i) {
         const std::uint16_t* at = values + (k + 2 * i) * size + e;
         const __mmask32 second = k + 2 * i + 1 < rows ? there : 0;
         const __m512i a = _mm512_maskz_loadu_epi16(there, at);
         const __m512i b = _mm512_maskz_loadu_epi16(second, second != 0 ? at + size : at);
-        square[0][i] = _mm512_permutex2var_epi16(a, in.lower, b);
-        square[1][i] = _mm512_permutex2var_epi16(a, in.upper, b);
+        square[0][i] = _mm512_castsi512_ps(_mm512_permutex2var_epi16(a, in.lower, b));
+        square[1][i] = _mm512_castsi512_ps(_mm512_permutex2var_epi16(a, in.upper, b));
       }
       for (std::size_t half = 0; half < 2 && e + 16 * half < size; ++half) {
-        turn(square[half]);
+        turn_square(square[half]);
         for (std::size_t i = 0; i < 16 && e + 16 * half + i < size; ++i)
-          _mm512_store_si512(to + (e + 16 * half + i) * most_pairs + k / 2, square[half][i]);
+          _mm512_store_ps(to + (e + 16 * half + i) * most_pairs + k / 2, square[half][i]);
       }
     }
 }

@@ -8,17 +8,6 @@
 
 namespace {
 
-using onnxpack::kernels::configure_tiles;
-using onnxpack::kernels::dot_bf16;
-using onnxpack::kernels::load_tile;
-using onnxpack::kernels::release_tiles;
-using onnxpack::kernels::store_tile;
-using onnxpack::kernels::tile_side;
-using onnxpack::kernels::TileShapes;
-using onnxpack::kernels::zero_tile;
-using onnxpack::kernels::flex::most_few;
-using onnxpack::kernels::flex::Reading;
-
 constexpr std::size_t keys_together = 32;      // two tiles of scores
 constexpr std::size_t numbers_together = 256;  // of a row, in one piece
 

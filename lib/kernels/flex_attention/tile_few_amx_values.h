@@ -9,17 +9,6 @@
 
 namespace {
 
-using onnxpack::kernels::configure_tiles;
-using onnxpack::kernels::dot_bf16;
-using onnxpack::kernels::load_tile;
-using onnxpack::kernels::release_tiles;
-using onnxpack::kernels::store_tile;
-using onnxpack::kernels::tile_side;
-using onnxpack::kernels::TileShapes;
-using onnxpack::kernels::zero_tile;
-using onnxpack::kernels::flex::most_few;
-using onnxpack::kernels::flex::Reading;
-
 constexpr std::size_t values_together = 64;  // keys whose V is read line by line
 constexpr std::size_t weight_stride = most_few_rows + 16;
 static_assert(most_few_rows % values_together == 0);

@@ -94,7 +94,7 @@ struct PairOps {
   // gains nothing. K's and Q's numbers are as for scores, the others as for softmax.
   void (*attend)(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
                  std::size_t size, std::size_t lanes, std::size_t count, float* maximum, float* sum,
-                 float* factor, float* to, Ahead& ahead) = nullptr;
+                 float* factor, float* to) = nullptr;
   // TileOps::softmax and pack in one.
   void (*softmax)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor, float* to) = nullptr;

@@ -118,7 +118,7 @@ void Worker::score_panels(std::int64_t begin, std::int64_t end, bool weights) {
     if (weights) {
       pairs_->attend(queries, first, keys.stride, rows, depth(), lanes_, panel.count,
                      maximum_.data() + lane, sum_.data() + lane, factor_.data() + lane,
-                     packed_.data() + lane, ahead);
+                     packed_.data() + lane);
     } else {
       products().scores(queries, first, keys.stride, rows, depth(), lanes_, panel.count,
                         tile_.data() + panel.begin * lanes_ + lane, ahead);

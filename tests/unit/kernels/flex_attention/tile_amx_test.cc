@@ -178,7 +178,7 @@ TEST_CASE("scores and softmax in one are the two, bit for bit") {
     const std::size_t at = panel.first;
     pairs.attend(queries.data() + at, keys.data(), size, rows, size, panel.lanes, panel.count,
                  found.maximum.data() + at, found.sum.data() + at, found.factor.data() + at,
-                 found.weights.data() + at, ahead);
+                 found.weights.data() + at);
     Room tile(most_rows * panel.lanes);
     pairs.products.scores(queries.data() + at, keys.data(), size, rows, size, panel.lanes,
                           panel.count, tile.data() + at, ahead);
