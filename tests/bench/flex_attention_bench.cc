@@ -133,7 +133,7 @@ CpuFeatures features() {
   const char* forced = std::getenv(force_variable);
   const auto chosen = choose_features(CpuFeatures::detect(), forced ? forced : "");
   if (!chosen) {
-    std::fprintf(stderr, "%s: %s\n", force_variable, chosen.error().c_str());
+    std::fprintf(stderr, "%s\n", chosen.error().c_str());
     std::exit(2);
   }
   return *chosen;
