@@ -252,6 +252,22 @@ bool worth_tiles(std::size_t count, std::size_t size) {
   return count > 2 && size <= most_tile_numbers;
 }
 
+void few_begin(std::size_t count) {
+  if (worth_tiles(count, 0)) configure_tiles(few_shapes(count));
+}
+void few_end() {
+  release_tiles();
+}
+
+void scale_few(const void* from, std::size_t rows, std::size_t size, const KeyScale& by, float* to,
+               std::size_t stride) {
+  const auto scale = tile_ops_avx512bf16().pairs->scale_few;
+  if (!worth_tiles(rows, size)) return scale(from, rows, size, by, to, stride);
+  alignas(64) float scaled[most_few * most_tile_numbers / 2];
+  scale(from, rows, size, by, scaled, stride);
+  spread_queries(scaled, stride, rows, stride / tile_side, to);
+}
+
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
                 std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
                 const Reading& reading) {
@@ -282,6 +298,9 @@ const TileOps& tile_ops_amxbf16() {
     out.attend = tile_attend;
     out.products.scores = tile_scores;
     out.products.weigh = tile_weigh;
+    out.scale_few = scale_few;
+    out.few_begin = few_begin;
+    out.few_end = few_end;
     out.products.few_scores = few_scores;
     out.products.few_weigh = few_weigh;
     return out;

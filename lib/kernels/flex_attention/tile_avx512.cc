@@ -9,7 +9,7 @@ const TileOps& tile_ops_avx512() {
                                   .few_f16 = few_halves<Type::f16>,
                                   .few_bf16 = few_halves<Type::bf16>,
                                   .softmax = softmax,
-                                  .few_softmax = few_softmax,
+                                  .few_softmax = few_softmax<Weights>,
                                   .probabilities = probabilities,
                                   .divide = divide,
                                   .transpose = transpose,

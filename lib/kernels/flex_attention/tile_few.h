@@ -138,7 +138,7 @@ inline void lanes_sums(const In& in, const Vf (&x)[Count], float* to) {
 template <std::size_t K, std::size_t R, typename In>
 inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
                              const typename In::Number* keys, std::size_t size, float* tile,
-                             const char*& ahead) {
+                             Asking& asking) {
   constexpr std::size_t count = K * R > 8 ? 16 : 8;
   Vf acc[count] = {};
   // Called twice, which the compiler takes for a reason to leave the sums in memory.
@@ -159,7 +159,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       key[k] = in.key(keys + k * size + e);
-      ask<In::key_bytes>(ahead);
+      ask<In::key_bytes>(asking);
     }
     add(at, key);
   }
@@ -167,7 +167,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < K; ++k) {
       key[k] = in.key_part(keys + k * size + e, size - e);
-      ask<In::key_bytes>(ahead);
+      ask<In::key_bytes>(asking);
     }
     add(at, key);
   }
@@ -191,8 +191,8 @@ template <std::size_t R, typename In>
   std::size_t k = 0;
   for (; k + keys_of_eight <= rows; k += keys_of_eight) {
     const typename In::Number* at = keys + k * size;
-    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
-    few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, ahead);
+    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
+    few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, asking);
   }
   return in.certain() ? k : 0;
 }
@@ -220,8 +220,8 @@ template <std::size_t R, typename In>
   if (k == rows) return;
   const auto any = in.any();
   auto block = [&]<std::size_t K>() {
-    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
-    few_scores_block<K, R>(any, queries, query_stride, keys + k * size, size, tile + k, ahead);
+    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
+    few_scores_block<K, R>(any, queries, query_stride, keys + k * size, size, tile + k, asking);
     k += K;
   };
   while (k + keys_at_once <= rows) block.template operator()<keys_at_once>();
@@ -233,7 +233,7 @@ template <std::size_t N, std::size_t R, typename In>
 inline void few_weigh_block(const In& in, const float* weights, std::size_t rows,
                             const typename In::Number* values, std::size_t stride, std::size_t part,
                             const float* factor, float* out, std::size_t out_stride,
-                            const char*& ahead) {
+                            Asking& asking) {
   Vf acc[R][N];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) {
@@ -245,7 +245,7 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
     Vf line[N];
     in.values(values + k * stride, stride, rows - k, part, line);
 #pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n) ask<In::value_bytes>(ahead);
+    for (std::size_t n = 0; n < N; ++n) ask<In::value_bytes>(asking);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       const float weight = weights[r * (most_few_rows / In::rows_together) + k / In::rows_together];
@@ -264,15 +264,15 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
 template <std::size_t N, std::size_t R, typename In>
 void few_weigh_from(const In& in, const float* weights, std::size_t rows,
                     const typename In::Number* values, std::size_t size, const float* factor,
-                    float* out, std::size_t out_stride, const char* ahead, std::size_t e) {
+                    float* out, std::size_t out_stride, Asking asking, std::size_t e) {
   for (; e + N * width <= size; e += N * width)
     few_weigh_block<N, R>(in, weights, rows, values + e, size, width, factor, out + e, out_stride,
-                          ahead);
+                          asking);
   if constexpr (N > 1) {
-    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, ahead, e);
+    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, asking, e);
   } else if (e < size) {
     few_weigh_block<1, R>(in, weights, rows, values + e, size, size - e, factor, out + e,
-                          out_stride, ahead);
+                          out_stride, asking);
   }
 }
 

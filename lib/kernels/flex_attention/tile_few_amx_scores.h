@@ -11,16 +11,6 @@ namespace {
 constexpr std::size_t keys_together = 32;      // two tiles of scores
 constexpr std::size_t numbers_together = 256;  // of a row, in one piece
 
-// Scores are [keys][queries], so that keys are the first operand as they lie.
-constexpr TileShapes few_score_shapes() {
-  constexpr std::size_t query_bytes = most_few * sizeof(float);
-  TileShapes out;
-  for (std::size_t tile = 0; tile < 2; ++tile) out.set(tile, tile_side, query_bytes);
-  for (std::size_t tile = 2; tile < 4; ++tile) out.set(tile, tile_side, 64);
-  out.set(4, tile_side, query_bytes);
-  return out;
-}
-
 // Eight rows of sixteen as sixteen of eight.
 inline void turn_queries(const __m512 (&row)[most_few], float* to) {
   // fours[q][p] has in its 128 bits j column 4 j + p of rows 4 q to 4 q + 3.
@@ -93,11 +83,11 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
     zero_tile<0>();
     zero_tile<1>();
   }
-  load_tile<4>(piece.queries + step * tile_side * most_few, most_few * sizeof(float));
-  load_tile<2>(upper, bytes);
-  dot_bf16<0, 2, 4>();
-  load_tile<3>(upper + tile_side * bytes / sizeof *upper, bytes);
-  dot_bf16<1, 3, 4>();
+  load_tile<query_tile>(piece.queries + step * tile_side * most_few, most_few * sizeof(float));
+  load_tile<line_tile>(upper, bytes);
+  dot_bf16<0, line_tile, query_tile>();
+  load_tile<line_tile>(upper + tile_side * bytes / sizeof *upper, bytes);
+  dot_bf16<1, line_tile, query_tile>();
 }
 
 // Makes `piece` of `rows` rows of `count` numbers, rows of `size`; between its rows go the products
@@ -105,7 +95,7 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
 template <typename In>
 inline void make_piece(const In& in, const std::uint16_t* from, std::size_t rows, std::size_t size,
                        std::size_t count, KeyPiece& piece, const KeyPiece& before,
-                       const char*& ahead) {
+                       Asking& asking) {
   const std::size_t each = before.steps > 0 ? (keys_together - 1) / before.steps : keys_together;
   std::size_t step = 0;
   std::size_t next = each;
@@ -115,11 +105,11 @@ inline void make_piece(const In& in, const std::uint16_t* from, std::size_t rows
     std::size_t e = 0;
     for (; e + line_numbers <= count; e += line_numbers) {
       store(reinterpret_cast<float*>(to + e), in.key(from + e));
-      ask(ahead);
+      ask(asking);
     }
     if (e < count) {
       store(reinterpret_cast<float*>(to + e), in.key_part(from + e, count - e));
-      ask(ahead);
+      ask(asking);
     }
     if (k == next && step < before.steps) {
       dot_keys(before, step++);
@@ -160,11 +150,11 @@ bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
   for (std::size_t k = 0; k < rows; k += keys_together) {
     // Rows of a piece without a key hold anything: a row is in no sum but its own.
     const std::size_t some = rows - k < keys_together ? rows - k : keys_together;
-    const char* ahead = reading.ahead(keys, k * size * sizeof *keys);
+    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
     for (std::size_t e = 0; e < size; e += numbers_together, now = 1 - now) {
       const std::size_t numbers = size - e < numbers_together ? size - e : numbers_together;
       KeyPiece& piece = pieces[now];
-      make_piece(in, keys + k * size + e, some, size, numbers, piece, pieces[1 - now], ahead);
+      make_piece(in, keys + k * size + e, some, size, numbers, piece, pieces[1 - now], asking);
       finish(pieces[1 - now]);
       piece.queries = queries + e / 2 * most_few;
       piece.first_key = k;
@@ -179,18 +169,13 @@ bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
 }
 
 // As few_scores of ProductOps; `size` is up to most_tile_numbers.
-inline void few_tile_scores(const float* queries, std::size_t query_stride, std::size_t count,
+inline void few_tile_scores(const float* queries, std::size_t /*query_stride*/, std::size_t count,
                             const void* keys, std::size_t rows, std::size_t size,
                             const KeyScale& scale, float* tile, const Reading& reading) {
-  static constexpr TileShapes shapes = few_score_shapes();
-  alignas(64) float spread[most_tile_numbers / 2 * most_few];
-  spread_queries(queries, query_stride, count, (size + line_numbers - 1) / line_numbers, spread);
   const auto* at = static_cast<const std::uint16_t*>(keys);
-  configure_tiles(shapes);
   if (!scale.by_steps ||
-      !few_tile_scores_of(SteppedKeys(scale), spread, count, at, rows, size, tile, reading))
-    few_tile_scores_of(ScaledKeys(scale), spread, count, at, rows, size, tile, reading);
-  release_tiles();
+      !few_tile_scores_of(SteppedKeys(scale), queries, count, at, rows, size, tile, reading))
+    few_tile_scores_of(ScaledKeys(scale), queries, count, at, rows, size, tile, reading);
 }
 
 }  // namespace

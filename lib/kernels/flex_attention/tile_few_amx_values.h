@@ -13,14 +13,6 @@ constexpr std::size_t values_together = 64;  // keys whose V is read line by lin
 constexpr std::size_t weight_stride = most_few_rows + 16;
 static_assert(most_few_rows % values_together == 0);
 
-// Outputs are [queries][numbers], weights the first operand.
-constexpr TileShapes few_weigh_shapes(std::size_t queries) {
-  TileShapes out;
-  for (std::size_t tile = 0; tile < 6; ++tile) out.set(tile, queries, 64);
-  for (std::size_t tile = 6; tile < 8; ++tile) out.set(tile, tile_side, 64);
-  return out;
-}
-
 // Weights rounded to bf16, each in a pair with 0 behind, and so, a number earlier, with 0 before;
 // those beyond `rows` are 0.
 inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to) {
@@ -36,43 +28,24 @@ inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t co
 }
 
 // Between tile instructions, so that not many lines are asked for at once.
-inline void ask_four(const char*& ahead) {
+inline void ask_four(Asking& asking) {
 #pragma GCC unroll 4
-  for (std::size_t line = 0; line < 4; ++line) ask(ahead);
+  for (std::size_t line = 0; line < 4; ++line) ask(asking);
 }
 
-// Sixteen keys: tiles 0 and 1 are sums of the even and the odd numbers of a line of V, 2 and 3 of
-// the next; load<tile>(line) loads such a line of each key.
-template <std::size_t Lines, typename Load>
-inline void weigh_step(const float* weights, const Load& load_line, const char*& ahead) {
-  load_tile<4>(weights, weight_stride * sizeof(float));
-  load_tile<5>(reinterpret_cast<const std::uint16_t*>(weights) - 1, weight_stride * sizeof(float));
-  load_line.template operator()<6>(0);
-  ask_four(ahead);
-  dot_bf16<0, 4, 6>();
-  ask_four(ahead);
-  dot_bf16<1, 5, 6>();
-  ask_four(ahead);
-  ask_four(ahead);
-  if constexpr (Lines > 1) {
-    load_line.template operator()<7>(1);
-    ask_four(ahead);
-    dot_bf16<2, 4, 7>();
-    ask_four(ahead);
-    dot_bf16<3, 5, 7>();
-    ask_four(ahead);
-    ask_four(ahead);
-  }
-}
-
-template <std::size_t Lines, typename Move>
-inline void each_sum(float* sums, const Move& move) {
-  move.template operator()<0>(sums);
-  move.template operator()<1>(sums + width);
-  if constexpr (Lines > 1) {
-    move.template operator()<2>(sums + 2 * width);
-    move.template operator()<3>(sums + 3 * width);
-  }
+// Sixteen keys' line of V, as load_line() has it, into the sums of its even and its odd numbers.
+template <typename Load>
+inline void weigh_step(const float* weights, const Load& load_line, Asking& asking) {
+  load_tile<even_weights>(weights, weight_stride * sizeof(float));
+  load_tile<odd_weights>(reinterpret_cast<const std::uint16_t*>(weights) - 1,
+                         weight_stride * sizeof(float));
+  load_line();
+  ask_four(asking);
+  dot_bf16<even_sums, even_weights, line_tile>();
+  ask_four(asking);
+  dot_bf16<odd_sums, odd_weights, line_tile>();
+  ask_four(asking);
+  ask_four(asking);
 }
 
 struct FewValues {
@@ -83,38 +56,34 @@ struct FewValues {
   std::size_t sums_stride;
 };
 
-// sums of `Lines` lines from number e on += weights of keys [k, end) times V.
-template <std::size_t Lines>
-inline void weigh_lines(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
-                        const char*& ahead) {
+// sums of the line from number e on += weights of keys [k, end) times V.
+inline void weigh_line(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
+                       Asking& asking) {
   const std::size_t bytes = of.sums_stride * sizeof(float);
   float* sums = of.sums + e;
-  each_sum<Lines>(sums, [&]<int Tile>(float* at) {
-    if (k == 0) {
-      zero_tile<Tile>();
-    } else {
-      load_tile<Tile>(at, bytes);
-    }
-  });
+  if (k == 0) {
+    zero_tile<even_sums>();
+    zero_tile<odd_sums>();
+  } else {
+    load_tile<even_sums>(sums, bytes);
+    load_tile<odd_sums>(sums + width, bytes);
+  }
   for (; k < end; k += tile_side) {
     const std::uint16_t* from = of.values + k * of.size + e;
-    const bool whole = end - k >= tile_side && of.size - e >= Lines * line_numbers;
-    auto load_line = [&]<int Tile>(std::size_t line) {
-      const std::uint16_t* at = from + line * line_numbers;
-      if (whole) {
-        load_tile<Tile>(at, of.size * sizeof *at);
-      } else {
-        alignas(64) std::uint16_t part[tile_side * line_numbers] = {};
-        const __mmask32 there = first_of(of.size - e - line * line_numbers);
-        for (std::size_t row = 0; row < tile_side && k + row < end; ++row)
-          _mm512_store_si512(part + row * line_numbers,
-                             _mm512_maskz_loadu_epi16(there, at + row * of.size));
-        load_tile<Tile>(part, 64);
-      }
+    auto load_line = [&] {
+      if (end - k >= tile_side && of.size - e >= line_numbers)
+        return load_tile<line_tile>(from, of.size * sizeof *from);
+      alignas(64) std::uint16_t part[tile_side * line_numbers] = {};
+      const __mmask32 there = first_of(of.size - e);
+      for (std::size_t row = 0; row < tile_side && k + row < end; ++row)
+        _mm512_store_si512(part + row * line_numbers,
+                           _mm512_maskz_loadu_epi16(there, from + row * of.size));
+      load_tile<line_tile>(part, 64);
     };
-    weigh_step<Lines>(of.weights + k, load_line, ahead);
+    weigh_step(of.weights + k, load_line, asking);
   }
-  each_sum<Lines>(sums, [&]<int Tile>(float* at) { store_tile<Tile>(at, bytes); });
+  store_tile<even_sums>(sums, bytes);
+  store_tile<odd_sums>(sums + width, bytes);
 }
 
 // out = out * factor + sums, whose even and odd numbers stand apart; false, and nothing done, where
@@ -155,15 +124,11 @@ inline bool few_tile_weigh(const float* tile, std::size_t rows, const void* valu
   few_tile_weights(tile, rows, count, weights);
   const std::size_t stride = (size + line_numbers - 1) / line_numbers * line_numbers;
   const FewValues of{weights, static_cast<const std::uint16_t*>(values), size, sums, stride};
-  configure_tiles(few_weigh_shapes(count));
   for (std::size_t k = 0; k < rows; k += values_together) {
     const std::size_t end = rows - k < values_together ? rows : k + values_together;
-    const char* ahead = reading.ahead(values, k * size * sizeof(std::uint16_t));
-    std::size_t e = 0;
-    for (; e + line_numbers < size; e += 2 * line_numbers) weigh_lines<2>(of, k, end, e, ahead);
-    if (e < size) weigh_lines<1>(of, k, end, e, ahead);
+    Asking asking = reading.ahead(values, k * size * sizeof(std::uint16_t));
+    for (std::size_t e = 0; e < size; e += line_numbers) weigh_line(of, k, end, e, asking);
   }
-  release_tiles();
   return take_sums(sums, stride, size, count, factor, out, out_stride);
 }
 

@@ -46,14 +46,14 @@ inline __m512 sum_fours(const Vf (&a)[2], const Vf (&b)[2]) {
 template <bool Part, typename In>
 [[gnu::always_inline]] inline void lines_of_eight(const In& in, const typename In::Number* at,
                                                   std::size_t size, std::size_t part,
-                                                  const char*& ahead, __m512* turned) {
+                                                  Asking& asking, __m512* turned) {
 #pragma GCC unroll 2
   for (std::size_t g = 0; g < keys_of_eight; g += 4) {
     __m512 line[4];
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < 4; ++k, at += size) {
       line[k] = reinterpret_cast<__m512>(Part ? in.key_part(at, part) : in.key(at));
-      ask<In::key_bytes>(ahead);
+      ask<In::key_bytes>(asking);
     }
     turn_fours(line, turned + g);
   }
@@ -84,16 +84,16 @@ template <std::size_t R, typename In>
                                                      std::size_t query_stride,
                                                      const typename In::Number* keys,
                                                      std::size_t size, float* tile,
-                                                     const char*& ahead) {
+                                                     Asking& asking) {
   Vf acc[R][2] = {};
   __m512 turned[keys_of_eight];
   std::size_t e = 0;
   for (; e + In::key_numbers <= size; e += In::key_numbers, queries += width) {
-    lines_of_eight<false>(in, keys + e, size, size - e, ahead, turned);
+    lines_of_eight<false>(in, keys + e, size, size - e, asking, turned);
     add_eight<R, In>(queries, query_stride, turned, acc);
   }
   if (e < size) {
-    lines_of_eight<true>(in, keys + e, size, size - e, ahead, turned);
+    lines_of_eight<true>(in, keys + e, size, size - e, asking, turned);
     add_eight<R, In>(queries, query_stride, turned, acc);
   }
 #pragma GCC unroll 4

@@ -4,6 +4,8 @@
 // All float pointers but k and v are 64-byte aligned; nothing overlaps.
 #pragma once
 
+#include <cstddef>
+
 #include "flex_attention/key_scale.h"
 #include "flex_attention/vm.h"
 #include "onnxpack/kernels/cpu_features.h"
@@ -18,12 +20,19 @@ inline constexpr std::size_t panel_lanes = 48;
 inline constexpr std::size_t most_few = 8;
 inline constexpr std::size_t most_few_rows = 256;
 
-// How long before it is used a line is asked for in decode, in bytes: for the nearest cache, and,
-// before that, for the second. Asked of memory at once, a line would hold one of the nearest
-// cache's few buffers for all the time that memory takes: on Emerald Rapids, whose memory is far,
-// decode got 0.75 of the speed of reading by the one question and 0.9 by both.
-inline constexpr std::size_t near_distance = 8192;
-inline constexpr std::size_t far_distance = 12288;
+// How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
+// farther ahead, for the second.
+struct Distances {
+  std::size_t near = 0;
+  std::size_t far = 0;
+};
+// Where the second cache is to be filled first (CpuFeatures::fills_second_cache_first), a line that
+// is asked of memory at once holds one of the nearest cache's few buffers for all the time that
+// memory takes: decode got 0.75 of the speed of reading on Emerald Rapids by the one question, 0.9
+// by both. Elsewhere both are one.
+constexpr Distances distances(bool second_cache_first) {
+  return second_cache_first ? Distances{4096, 12288} : Distances{8192, 8192};
+}
 
 // Memory that is read next, to be fetched beside the work; what is used of it is taken off.
 struct Ahead {
@@ -31,16 +40,30 @@ struct Ahead {
   const char* end = nullptr;
 };
 
+// What is asked for next: for the nearest cache, and for the second.
+struct Asking {
+  const char* near;
+  std::ptrdiff_t farther;  // from there
+};
+
 // What a loop for few queries reads, byte after byte, and what is read when it is done: memory is
-// asked for `distance` before it is read, in that order (near_distance, or 0 where it need not be).
+// asked for it in that order. How far ahead the second cache is asked for may fall from begin to
+// end, where more was asked for before.
 struct Reading {
   std::size_t bytes = 0;
   const char* next = nullptr;
-  std::size_t distance = 0;
+  std::size_t near = 0;
+  std::size_t far_begin = 0, far_end = 0;
 
-  // What to ask for when `done` bytes from `begin` have been read. It may be any address.
-  const char* ahead(const void* begin, std::size_t done) const {
-    const std::size_t at = done + distance;
+  // When `done` bytes from `begin` have been read. The places may be any addresses.
+  Asking ahead(const void* begin, std::size_t done) const {
+    const std::size_t fallen = bytes > 0 ? (far_begin - far_end) * done / bytes : 0;
+    const char* first = place(begin, done + near);
+    return {first, place(begin, done + far_begin - fallen) - first};
+  }
+
+ private:
+  const char* place(const void* begin, std::size_t at) const {
     return at < bytes ? static_cast<const char*>(begin) + at : next + (at - bytes);
   }
 };
@@ -95,6 +118,13 @@ struct PairOps {
   void (*attend)(const float* queries, const float* keys, std::size_t stride, std::size_t rows,
                  std::size_t size, std::size_t lanes, std::size_t count, float* maximum, float* sum,
                  float* factor, float* to) = nullptr;
+  // TileOps::few_softmax, as exact as bf16 is.
+  void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
+                      float* factor, const char* ahead) = nullptr;
+  // What a worker does before and after it calls the loops for `count` queries: they may want the
+  // thread set up. Null where they do not.
+  void (*few_begin)(std::size_t count) = nullptr;
+  void (*few_end)() = nullptr;
   // TileOps::softmax and pack in one.
   void (*softmax)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor, float* to) = nullptr;

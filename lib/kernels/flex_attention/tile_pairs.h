@@ -7,10 +7,9 @@
 
 namespace {
 
-using onnxpack::kernels::flex::near_distance;
-
 inline void fetch_row(const void* row, std::size_t bytes) {
-  const char* at = static_cast<const char*>(row) + near_distance;
+  constexpr std::size_t distance = 8192;
+  const char* at = static_cast<const char*>(row) + distance;
   for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + byte);
 }
 
@@ -89,6 +88,7 @@ constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = score
                                                     .scale_few = scale_few,
                                                     .interleave = interleave_pairs,
                                                     .pack = pack_pairs,
+                                                    .few_softmax = few_softmax<CoarseWeights>,
                                                     .softmax = softmax_pairs};
 
 }  // namespace

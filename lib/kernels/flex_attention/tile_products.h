@@ -13,6 +13,7 @@
 namespace {
 
 using onnxpack::kernels::flex::Ahead;
+using onnxpack::kernels::flex::Asking;
 
 // Registers: rows_at_once * vectors_at_once accumulators, one vector each for the operands.
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -29,13 +30,12 @@ struct Products {
   static Vf stored(Vf score) { return score; }
 };
 
-// Of what will be read soon the next `Bytes`, up to a line; `ahead` is near_distance from it.
+// Of what will be read soon the next `Bytes`, up to a line.
 template <std::size_t Bytes = 64>
-inline void ask(const char*& ahead) {
-  using namespace onnxpack::kernels::flex;
-  __builtin_prefetch(ahead);
-  __builtin_prefetch(ahead + (far_distance - near_distance), 0, 2);
-  ahead += Bytes;
+inline void ask(Asking& asking) {
+  __builtin_prefetch(asking.near);
+  __builtin_prefetch(asking.near + asking.farther, 0, 2);
+  asking.near += Bytes;
 }
 
 // Asks for the next `count` lines of what will be read soon.

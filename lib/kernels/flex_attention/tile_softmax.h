@@ -68,8 +68,13 @@ inline void softmax(float* tile, std::size_t rows, std::size_t lanes, std::size_
   });
 }
 
+struct Weights {
+  static Vf of(Vf score, Vf most) { return weight_of(score, most); }
+};
+
 // The same along rows of most_few_rows; what is beyond `rows` becomes 0.
-inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum,
+template <typename Of>
+void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum,
                         float* sum, float* factor, const char* ahead) {
   const std::size_t end = (rows + width - 1) / width * width;
   alignas(64) float most[16];
@@ -98,7 +103,7 @@ inline void few_softmax(float* tile, std::size_t rows, std::size_t count, float*
     Vf total{};
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < end; k += width) {
-      const Vf value = weight_of(load(row + k), base);
+      const Vf value = Of::of(load(row + k), base);
       total = total + value;
       store(row + k, value);
       __builtin_prefetch(ahead, 0, 2);

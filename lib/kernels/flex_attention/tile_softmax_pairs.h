@@ -27,6 +27,10 @@ inline Vf coarse_weight_of(Vf score, Vf most) {
   return reinterpret_cast<Vf>(_mm512_scalef_ps(reinterpret_cast<__m512>(p), t));
 }
 
+struct CoarseWeights {
+  static Vf of(Vf score, Vf most) { return coarse_weight_of(score, most); }
+};
+
 template <std::size_t N>
 void softmax_pairs_panel(const float* tile, std::size_t rows, std::size_t lanes, float* maximum,
                          float* sum, float* factor, float* to) {

@@ -80,6 +80,7 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= most_few ? size(tile.count) : 0;
+  asked_ = call_.distances.far;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {
     std::fill(keys_ready_.begin(), keys_ready_.end(), false);
@@ -121,6 +122,13 @@ Ahead Worker::bytes(const void* base, std::int64_t row_size, std::int64_t first,
 
 void Worker::attend(std::int64_t first_key, std::int64_t last_key) {
   last_key_ = last_key;
+  const bool set_up = few_ > 0 && pairs_ != nullptr && pairs_->few_begin != nullptr;
+  if (set_up) pairs_->few_begin(few_);
+  attend_to(first_key, last_key);
+  if (set_up) pairs_->few_end();
+}
+
+void Worker::attend_to(std::int64_t first_key, std::int64_t last_key) {
   walk(first_key, last_key, Pass::scores);
   for (; later_count_ > 0; --later_count_) {
     const Ahead& rest = later_[later_count_ - 1];

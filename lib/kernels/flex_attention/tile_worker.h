@@ -71,6 +71,7 @@ class Worker {
   void fetch_later(Ahead& ahead, std::int64_t first);
   Ahead bytes(const void* base, std::int64_t row_size, std::int64_t first, std::int64_t last) const;
 
+  void attend_to(std::int64_t first, std::int64_t last);
   void walk(std::int64_t first, std::int64_t last, Pass pass);
   void visit(std::int64_t first, std::size_t rows, TileClass what, Pass pass);
   bool trim(std::int64_t first, std::size_t rows);
@@ -87,6 +88,7 @@ class Worker {
   void weigh(std::int64_t first, bool packed);
   void weigh_few(std::int64_t begin, std::size_t rows);
   const ProductOps& few_products() const;
+  void softmax_few(std::int64_t begin, std::size_t rows);
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows value_rows(const float* block, std::size_t row) const;
@@ -119,7 +121,8 @@ class Worker {
   std::size_t pair_stride_, few_stride_, out_stride_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
-  std::size_t few_ = 0;  // how many queries, if they take the loops for few
+  std::size_t few_ = 0;    // how many queries, if they take the loops for few
+  std::size_t asked_ = 0;  // how far ahead the second cache has been asked for, for those
   std::int64_t kv_ = 0;
   std::int64_t last_key_ = 0;
   std::array<Panel, most_lanes / panel_lanes> panels_{};

@@ -21,8 +21,9 @@ std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
 }
 
-Reading reading(const Ahead& now, const Ahead& next) {
-  return {static_cast<std::size_t>(now.end - now.at), next.at, near_distance};
+Reading reading(const Ahead& now, const Ahead& next, std::size_t near, std::size_t far_begin,
+                std::size_t far_end) {
+  return {static_cast<std::size_t>(now.end - now.at), next.at, near, far_begin, far_end};
 }
 
 }  // namespace
@@ -58,9 +59,7 @@ void Worker::turn_to_rows(std::size_t rows) {
 void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass) {
   counts_.scores += rows * lanes_;
   score_few(begin, rows, what);
-  if (pass == Pass::scores)
-    ops_.few_softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(),
-                     bytes(a_.v, a_.v_size, begin, begin).at + far_distance);
+  if (pass == Pass::scores) softmax_few(begin, rows);
   if (pass == Pass::scores && !one_pass_) return;
   const auto end = begin + static_cast<std::int64_t>(rows);
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
@@ -92,12 +91,24 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
   few_products().few_scores(queries_.data(), few_stride_, few_, keys.at, rows, size(a_.qk_size),
-                            key_scale_, tile, reading(keys, values));
+                            key_scale_, tile,
+                            reading(keys, values, call_.distances.near, asked_, call_.distances.far));
+  asked_ = call_.distances.far;
   round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
   score_->apply(tile_.data(), begin, rows);
   turn_to_rows(rows);
+}
+
+// What is asked for here the values' loop finds asked for, and the next keys' loop asks for that
+// much less: else memory would be idle as long afterwards.
+void Worker::softmax_few(std::int64_t begin, std::size_t rows) {
+  constexpr std::size_t vector = 16;
+  const auto softmax = pairs_ != nullptr ? pairs_->few_softmax : ops_.few_softmax;
+  softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(),
+          bytes(a_.v, a_.v_size, begin, begin).at + asked_);
+  asked_ += (rows + vector - 1) / vector * few_ * 64;
 }
 
 void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
@@ -109,7 +120,8 @@ void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
     next = bytes(a_.k, a_.qk_size, end,
                  std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
   few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
-                           out_.data(), out_stride_, reading(values, next));
+                           out_.data(), out_stride_,
+                           reading(values, next, call_.distances.near, asked_, asked_));
 }
 
 }  // namespace onnxpack::kernels::flex

@@ -194,7 +194,7 @@ TEST_CASE("scores and softmax in one are the two, bit for bit") {
 }
 
 Reading reading(const std::vector<std::uint16_t>& rows) {
-  return {rows.size() * sizeof rows[0], reinterpret_cast<const char*>(rows.data()), near_distance};
+  return {rows.size() * sizeof rows[0], reinterpret_cast<const char*>(rows.data()), 0, 4096, 0};
 }
 
 // Rows of small whole numbers as the caller has them.
@@ -218,12 +218,14 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
     const auto queries = some_rows(count * size, random);
     auto keys = some_rows(rows * size, random);
     if (random() % 4 == 0) keys[random() % keys.size()] = 0x7F80;
-    Room spread(count * stride);
-    tile_ops_amxbf16().pairs->scale_few(queries.data(), count, size, scale, spread.data(), stride);
     Room found(most_few * most_few_rows), want(most_few * most_few_rows);
     const auto run = [&](const TileOps& ops, Room& tile) {
-      ops.pairs->products.few_scores(spread.data(), stride, count, keys.data(), rows, size, scale,
+      Room scaled(most_few * stride);
+      ops.pairs->scale_few(queries.data(), count, size, scale, scaled.data(), stride);
+      if (ops.pairs->few_begin != nullptr) ops.pairs->few_begin(count);
+      ops.pairs->products.few_scores(scaled.data(), stride, count, keys.data(), rows, size, scale,
                                      tile.data(), reading(keys));
+      if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);
@@ -263,8 +265,10 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
     Room want(most_few * stride);
     std::memcpy(want.data(), found.data(), most_few * stride * sizeof(float));
     const auto run = [&](const TileOps& ops, Room& out) {
+      if (ops.pairs->few_begin != nullptr) ops.pairs->few_begin(count);
       ops.pairs->products.few_weigh(tile.data(), rows, values.data(), size, count, factor.data(),
                                     out.data(), stride, reading(values));
+      if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);

@@ -86,6 +86,7 @@ class FlexAttention {
  private:
   Spec spec_;
   Isa isa_ = Isa::reference;
+  bool second_cache_first_ = false;
 };
 
 }  // namespace onnxpack::kernels::flex
