@@ -76,6 +76,13 @@ struct KeyPiece {
   bool starts = false, ends = false;  // the keys' sums
 };
 
+// Sums of such keys as tiles give them, [keys][queries], until `taken` of the two are scores.
+struct KeySums {
+  alignas(64) float numbers[keys_together * most_few];
+  std::size_t first_key = 0;
+  std::size_t taken = 2;
+};
+
 inline void dot_keys(const KeyPiece& piece, std::size_t step) {
   const std::size_t bytes = piece.steps * 64;
   const std::uint16_t* upper = piece.numbers + step * line_numbers;
@@ -90,50 +97,109 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
   dot_bf16<1, line_tile, query_tile>();
 }
 
-// Makes `piece` of `rows` rows of `count` numbers, rows of `size`; between its rows go the products
-// of the piece before, which a product's time, and the way through the cache, would else hold up.
-template <typename In>
-inline void make_piece(const In& in, const std::uint16_t* from, std::size_t rows, std::size_t size,
-                       std::size_t count, KeyPiece& piece, const KeyPiece& before,
-                       Asking& asking) {
-  const std::size_t each = before.steps > 0 ? (keys_together - 1) / before.steps : keys_together;
-  std::size_t step = 0;
-  std::size_t next = each;
-  std::uint16_t* to = piece.numbers;
-  piece.steps = (count + line_numbers - 1) / line_numbers;
-  for (std::size_t k = 0; k < rows; ++k, from += size, to += piece.steps * line_numbers) {
-    std::size_t e = 0;
-    for (; e + line_numbers <= count; e += line_numbers) {
-      store(reinterpret_cast<float*>(to + e), in.key(from + e));
-      ask(asking);
+// Scores of a few queries, [queries][most_few_rows]. Three pieces are under way: while one is made
+// the one before is multiplied and the sums of that before become scores. A product's time, the way
+// through the cache to the tiles, and that back from them would else each hold up what is read.
+//
+// `in` says how keys are read. It is not a member: what tiles are loaded from may not stay in
+// registers.
+class FewScores {
+ public:
+  FewScores(std::size_t count, std::size_t rows, float* tile)
+      : count_(count), rows_(rows), tile_(tile) {}
+
+  // Numbers [e, e + numbers_together) of up to 32 rows of `size` from `first_key` on, which are at
+  // `from`. Rows of a piece without a key hold anything: a row is in no sum but its own.
+  template <typename In>
+  void add(const In& in, const std::uint16_t* from, std::size_t first_key, std::size_t size,
+           std::size_t e, const float* queries, Asking& asking) {
+    const std::size_t count = size - e < numbers_together ? size - e : numbers_together;
+    const std::size_t rows = rows_ - first_key < keys_together ? rows_ - first_key : keys_together;
+    KeyPiece& piece = pieces_[now_];
+    piece.steps = (count + line_numbers - 1) / line_numbers;
+    std::uint16_t* to = piece.numbers;
+    for (std::size_t k = 0; k < rows; k += keys_between) {
+      const std::size_t some = rows - k < keys_between ? rows - k : keys_between;
+      make(in, from + k * size, some, size, count, to, asking);
+      to += some * piece.steps * line_numbers;
+      multiply((k + keys_between) * pieces_[1 - now_].steps / keys_together);
+      if (k / keys_between % 2 == 1) take_half(in);
     }
-    if (e < count) {
-      store(reinterpret_cast<float*>(to + e), in.key_part(from + e, count - e));
-      ask(asking);
-    }
-    if (k == next && step < before.steps) {
-      dot_keys(before, step++);
-      next += each;
+    end_before(in);
+    piece.queries = queries + e / 2 * most_few;
+    piece.first_key = first_key;
+    piece.starts = e == 0;
+    piece.ends = e + count == size;
+    now_ = 1 - now_;
+  }
+
+  template <typename In>
+  void finish(const In& in) {
+    end_before(in);
+    take_all(in);
+  }
+
+ private:
+  static constexpr std::size_t keys_between = 8;
+
+  template <typename In>
+  static void make(const In& in, const std::uint16_t* from, std::size_t rows, std::size_t size,
+                   std::size_t count, std::uint16_t* to, Asking& asking) {
+    for (; rows > 0; --rows, from += size) {
+      std::size_t e = 0;
+      for (; e + line_numbers <= count; e += line_numbers, to += line_numbers) {
+        store(reinterpret_cast<float*>(to), in.key(from + e));
+        ask(asking);
+      }
+      if (e < count) {
+        store(reinterpret_cast<float*>(to), in.key_part(from + e, count - e));
+        ask(asking);
+        to += line_numbers;
+      }
     }
   }
-  while (step < before.steps) dot_keys(before, step++);
-}
-
-// The sums of 32 keys, of which `rows` are there, as scores.
-template <typename In>
-inline void finish_scores(const In& in, std::size_t rows, std::size_t count, float* tile) {
-  alignas(64) float sums[keys_together * most_few];
-  store_tile<0>(sums, most_few * sizeof(float));
-  store_tile<1>(sums + tile_side * most_few, most_few * sizeof(float));
-  for (std::size_t half = 0; half < keys_together && half < rows; half += tile_side) {
+  // The piece before, up to `step`.
+  void multiply(std::size_t step) {
+    for (; step_ < step; ++step_) dot_keys(pieces_[1 - now_], step_);
+  }
+  template <typename In>
+  void end_before(const In& in) {
+    KeyPiece& before = pieces_[1 - now_];
+    multiply(before.steps);
+    step_ = 0;
+    before.steps = 0;
+    if (!before.ends) return;
+    before.ends = false;
+    take_all(in);
+    sums_.first_key = before.first_key;
+    sums_.taken = 0;
+    store_tile<0>(sums_.numbers, most_few * sizeof(float));
+    store_tile<1>(sums_.numbers + tile_side * most_few, most_few * sizeof(float));
+  }
+  template <typename In>
+  void take_all(const In& in) {
+    while (sums_.taken < 2) take_half(in);
+  }
+  template <typename In>
+  void take_half(const In& in) {
+    if (sums_.taken == 2) return;
+    const std::size_t key = sums_.first_key + sums_.taken * tile_side;
+    const float* from = sums_.numbers + sums_.taken++ * tile_side * most_few;
+    if (key >= rows_) return;
     __m512 turned[most_few];
-    turn_scores(sums + half * most_few, turned);
+    turn_scores(from, turned);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < most_few; ++r)
-      if (r < count)
-        store(tile + r * most_few_rows + half, in.stored(reinterpret_cast<Vf>(turned[r])));
+      if (r < count_)
+        store(tile_ + r * most_few_rows + key, in.stored(reinterpret_cast<Vf>(turned[r])));
   }
-}
+
+  std::size_t count_, rows_;
+  float* tile_;
+  KeyPiece pieces_[2];
+  KeySums sums_;
+  std::size_t now_ = 0, step_ = 0;
+};
 
 // As few_scores of ProductOps, queries as spread_queries gives them; false where `of` met what it
 // has no quick way for, and no score is to be used.
@@ -141,30 +207,14 @@ template <typename In>
 bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
                         const std::uint16_t* keys, std::size_t rows, std::size_t size, float* tile,
                         const Reading& reading) {
-  KeyPiece pieces[2];
-  std::size_t now = 0;
-  const In in = of;  // a copy stays in registers
-  auto finish = [&](const KeyPiece& piece) {
-    if (piece.ends) finish_scores(in, rows - piece.first_key, count, tile + piece.first_key);
-  };
+  FewScores scores(count, rows, tile);
+  const In in = of;
   for (std::size_t k = 0; k < rows; k += keys_together) {
-    // Rows of a piece without a key hold anything: a row is in no sum but its own.
-    const std::size_t some = rows - k < keys_together ? rows - k : keys_together;
     Asking asking = reading.ahead(keys, k * size * sizeof *keys);
-    for (std::size_t e = 0; e < size; e += numbers_together, now = 1 - now) {
-      const std::size_t numbers = size - e < numbers_together ? size - e : numbers_together;
-      KeyPiece& piece = pieces[now];
-      make_piece(in, keys + k * size + e, some, size, numbers, piece, pieces[1 - now], asking);
-      finish(pieces[1 - now]);
-      piece.queries = queries + e / 2 * most_few;
-      piece.first_key = k;
-      piece.starts = e == 0;
-      piece.ends = e + numbers == size;
-    }
+    for (std::size_t e = 0; e < size; e += numbers_together)
+      scores.add(in, keys + k * size + e, k, size, e, queries, asking);
   }
-  const KeyPiece& last = pieces[1 - now];
-  for (std::size_t step = 0; step < last.steps; ++step) dot_keys(last, step);
-  finish(last);
+  scores.finish(in);
   return in.certain();
 }
 

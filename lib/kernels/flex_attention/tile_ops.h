@@ -18,7 +18,7 @@ inline constexpr std::size_t most_rows = 128;
 inline constexpr std::size_t panel_lanes = 48;
 // Up to so many queries of a tile take the loops for few, with tiles of more keys.
 inline constexpr std::size_t most_few = 8;
-inline constexpr std::size_t most_few_rows = 256;
+inline constexpr std::size_t most_few_rows = 512;
 
 // How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
 // farther ahead, for the second.

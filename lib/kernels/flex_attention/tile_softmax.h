@@ -74,8 +74,8 @@ struct Weights {
 
 // The same along rows of most_few_rows; what is beyond `rows` becomes 0.
 template <typename Of>
-void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum,
-                        float* sum, float* factor, const char* ahead) {
+void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
+                 float* factor, const char* ahead) {
   const std::size_t end = (rows + width - 1) / width * width;
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);

@@ -31,7 +31,7 @@ Reading reading(const Ahead& now, const Ahead& next, std::size_t near, std::size
 // Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
 // to be seen to be read in order anew.
 std::int64_t Worker::few_rows() const {
-  constexpr std::size_t bytes_each = 65536;
+  constexpr std::size_t bytes_each = 131072;
   const std::size_t row_bytes =
       size(std::max<std::int64_t>({a_.qk_size, a_.v_size, 1})) * element_bytes_;
   return static_cast<std::int64_t>(
@@ -90,9 +90,9 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
   const auto end = begin + static_cast<std::int64_t>(rows);
   const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
-  few_products().few_scores(queries_.data(), few_stride_, few_, keys.at, rows, size(a_.qk_size),
-                            key_scale_, tile,
-                            reading(keys, values, call_.distances.near, asked_, call_.distances.far));
+  few_products().few_scores(
+      queries_.data(), few_stride_, few_, keys.at, rows, size(a_.qk_size), key_scale_, tile,
+      reading(keys, values, call_.distances.near, asked_, call_.distances.far));
   asked_ = call_.distances.far;
   round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
