@@ -270,7 +270,7 @@ void scale_few(const void* from, std::size_t rows, std::size_t size, const KeySc
 
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
                 std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
-                const Reading& reading) {
+                Reading& reading) {
   const auto scores =
       worth_tiles(count, size) ? few_tile_scores : tile_ops_avx512bf16().pairs->products.few_scores;
   scores(queries, query_stride, count, keys, rows, size, scale, tile, reading);
@@ -278,7 +278,7 @@ void few_scores(const float* queries, std::size_t query_stride, std::size_t coun
 
 void few_weigh(const float* tile, std::size_t rows, const void* values, std::size_t size,
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
-               const Reading& reading) {
+               Reading& reading) {
   if (worth_tiles(count, size) &&
       few_tile_weigh(tile, rows, values, size, count, factor, out, out_stride, reading))
     return;

@@ -186,12 +186,12 @@ template <std::size_t R, typename In>
                                                               std::size_t query_stride,
                                                               const typename In::Number* keys,
                                                               std::size_t rows, std::size_t size,
-                                                              float* tile, const Reading& reading) {
+                                                              float* tile, Reading& reading) {
   const In in = of;  // a copy stays in registers
   std::size_t k = 0;
   for (; k + keys_of_eight <= rows; k += keys_of_eight) {
     const typename In::Number* at = keys + k * size;
-    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
+    Asking asking = reading.ahead(k * size * sizeof *keys);
     few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, asking);
   }
   return in.certain() ? k : 0;
@@ -201,7 +201,7 @@ template <std::size_t R, typename In>
 template <std::size_t R, typename In>
 [[gnu::noinline]] void few_scores_of(const In& in, const float* queries, std::size_t query_stride,
                                      const typename In::Number* keys, std::size_t rows,
-                                     std::size_t size, float* tile, const Reading& reading) {
+                                     std::size_t size, float* tile, Reading& reading) {
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
@@ -220,7 +220,7 @@ template <std::size_t R, typename In>
   if (k == rows) return;
   const auto any = in.any();
   auto block = [&]<std::size_t K>() {
-    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
+    Asking asking = reading.ahead(k * size * sizeof *keys);
     few_scores_block<K, R>(any, queries, query_stride, keys + k * size, size, tile + k, asking);
     k += K;
   };
@@ -264,15 +264,19 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
 template <std::size_t N, std::size_t R, typename In>
 void few_weigh_from(const In& in, const float* weights, std::size_t rows,
                     const typename In::Number* values, std::size_t size, const float* factor,
-                    float* out, std::size_t out_stride, Asking asking, std::size_t e) {
-  for (; e + N * width <= size; e += N * width)
-    few_weigh_block<N, R>(in, weights, rows, values + e, size, width, factor, out + e, out_stride,
+                    float* out, std::size_t out_stride, const Reading& reading, std::size_t done,
+                    std::size_t e) {
+  auto block = [&](std::size_t part) {
+    Asking asking = reading.ahead(done + rows * e * sizeof *values);
+    few_weigh_block<N, R>(in, weights, rows, values + e, size, part, factor, out + e, out_stride,
                           asking);
+  };
+  for (; e + N * width <= size; e += N * width) block(width);
   if constexpr (N > 1) {
-    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, asking, e);
+    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, reading,
+                             done, e);
   } else if (e < size) {
-    few_weigh_block<1, R>(in, weights, rows, values + e, size, size - e, factor, out + e,
-                          out_stride, asking);
+    block(size - e);
   }
 }
 
@@ -287,7 +291,7 @@ inline std::size_t weighed_rows(std::size_t row_bytes) {
 template <std::size_t R, typename In>
 void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   const typename In::Number* values, std::size_t size, const float* factor,
-                  float* out, std::size_t out_stride, const Reading& reading) {
+                  float* out, std::size_t out_stride, Reading& reading) {
   constexpr std::size_t fits = few_sums / R;
   constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
   static constexpr float ones[most_few] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -296,8 +300,8 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
     const std::size_t count = rows - k < step ? rows - k : step;
     // What was there before is shrunk once.
     few_weigh_from<at_once, R>(in, weights + k / In::rows_together, count, values + k * size, size,
-                               k == 0 ? factor : ones, out, out_stride,
-                               reading.ahead(values, k * size * sizeof *values), 0);
+                               k == 0 ? factor : ones, out, out_stride, reading,
+                               k * size * sizeof *values, 0);
   }
 }
 
@@ -328,7 +332,7 @@ inline void for_count(std::size_t count, Run&& run) {
 template <typename In>
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
                 std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
-                const Reading& reading) {
+                Reading& reading) {
   const In in(scale);
   for_count(count, [&]<std::size_t R>() {
     few_scores_of<R>(in, queries, query_stride, static_cast<const typename In::Number*>(keys), rows,
@@ -339,7 +343,7 @@ void few_scores(const float* queries, std::size_t query_stride, std::size_t coun
 template <typename In>
 void few_weigh(const float* tile, std::size_t rows, const void* values, std::size_t size,
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
-               const Reading& reading) {
+               Reading& reading) {
   const In in;
   alignas(64) float room[In::rows_together > 1 ? most_few * most_few_rows / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);

@@ -112,7 +112,7 @@ class FewScores {
   // `from`. Rows of a piece without a key hold anything: a row is in no sum but its own.
   template <typename In>
   void add(const In& in, const std::uint16_t* from, std::size_t first_key, std::size_t size,
-           std::size_t e, const float* queries, Asking& asking) {
+           std::size_t e, const float* queries, const Reading& reading) {
     const std::size_t count = size - e < numbers_together ? size - e : numbers_together;
     const std::size_t rows = rows_ - first_key < keys_together ? rows_ - first_key : keys_together;
     KeyPiece& piece = pieces_[now_];
@@ -120,6 +120,8 @@ class FewScores {
     std::uint16_t* to = piece.numbers;
     for (std::size_t k = 0; k < rows; k += keys_between) {
       const std::size_t some = rows - k < keys_between ? rows - k : keys_between;
+      // In the order of what is read when a row is one piece, or nearly so.
+      Asking asking = reading.ahead(((first_key + k) * size + some * e) * sizeof *from);
       make(in, from + k * size, some, size, count, to, asking);
       to += some * piece.steps * line_numbers;
       multiply((k + keys_between) * pieces_[1 - now_].steps / keys_together);
@@ -134,7 +136,11 @@ class FewScores {
   }
 
   template <typename In>
-  void finish(const In& in) {
+  void finish(const In& in, Reading& reading) {
+    constexpr std::size_t lines = 32;  // what memory gives in that time
+    const char* more = reading.more(reading.bytes);
+    for (std::size_t line = 0; line < lines; ++line) ask_second(more);
+    reading.asked(lines);
     end_before(in);
     take_all(in);
   }
@@ -206,22 +212,21 @@ class FewScores {
 template <typename In>
 bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
                         const std::uint16_t* keys, std::size_t rows, std::size_t size, float* tile,
-                        const Reading& reading) {
+                        Reading& reading) {
   FewScores scores(count, rows, tile);
   const In in = of;
   for (std::size_t k = 0; k < rows; k += keys_together) {
-    Asking asking = reading.ahead(keys, k * size * sizeof *keys);
     for (std::size_t e = 0; e < size; e += numbers_together)
-      scores.add(in, keys + k * size + e, k, size, e, queries, asking);
+      scores.add(in, keys + k * size + e, k, size, e, queries, reading);
   }
-  scores.finish(in);
+  scores.finish(in, reading);
   return in.certain();
 }
 
 // As few_scores of ProductOps; `size` is up to most_tile_numbers.
 inline void few_tile_scores(const float* queries, std::size_t /*query_stride*/, std::size_t count,
                             const void* keys, std::size_t rows, std::size_t size,
-                            const KeyScale& scale, float* tile, const Reading& reading) {
+                            const KeyScale& scale, float* tile, Reading& reading) {
   const auto* at = static_cast<const std::uint16_t*>(keys);
   if (!scale.by_steps ||
       !few_tile_scores_of(SteppedKeys(scale), queries, count, at, rows, size, tile, reading))

@@ -14,17 +14,22 @@ constexpr std::size_t weight_stride = most_few_rows + 16;
 static_assert(most_few_rows % values_together == 0);
 
 // Weights rounded to bf16, each in a pair with 0 behind, and so, a number earlier, with 0 before;
-// those beyond `rows` are 0.
-inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to) {
+// those beyond `rows` are 0. `reading` is what they are for.
+inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to,
+                             Reading& reading) {
+  const char* const begin = reading.more(0);
+  const char* more = begin;
   for (std::size_t r = 0; r < count; ++r, tile += most_few_rows, to += weight_stride) {
     store(to - width, Vf{});
     for (std::size_t k = 0; k < rows; k += tile_side) {
+      if (k / tile_side % 2 == 1) ask_second(more);
       const auto there = static_cast<__mmask16>(first_of(rows - k));
       const auto halves =
           reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, tile + k)));
       _mm512_store_si512(to + k, _mm512_cvtepu16_epi32(halves));
     }
   }
+  reading.asked(static_cast<std::size_t>(more - begin) / 64);
 }
 
 // Between tile instructions, so that not many lines are asked for at once.
@@ -58,7 +63,7 @@ struct FewValues {
 
 // sums of the line from number e on += weights of keys [k, end) times V.
 inline void weigh_line(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
-                       Asking& asking) {
+                       const Reading& reading) {
   const std::size_t bytes = of.sums_stride * sizeof(float);
   float* sums = of.sums + e;
   if (k == 0) {
@@ -68,7 +73,10 @@ inline void weigh_line(const FewValues& of, std::size_t k, std::size_t end, std:
     load_tile<even_sums>(sums, bytes);
     load_tile<odd_sums>(sums + width, bytes);
   }
-  for (; k < end; k += tile_side) {
+  // Lines are asked for in the order in which they lie.
+  std::size_t done = (k * of.size + (end - k) * e) * sizeof *of.values;
+  for (; k < end; k += tile_side, done += tile_side * 64) {
+    Asking asking = reading.ahead(done);
     const std::uint16_t* from = of.values + k * of.size + e;
     auto load_line = [&] {
       if (end - k >= tile_side && of.size - e >= line_numbers)
@@ -117,17 +125,16 @@ inline bool take_sums(const float* sums, std::size_t stride, std::size_t size, s
 // V may hold something that is not finite.
 inline bool few_tile_weigh(const float* tile, std::size_t rows, const void* values,
                            std::size_t size, std::size_t count, const float* factor, float* out,
-                           std::size_t out_stride, const Reading& reading) {
+                           std::size_t out_stride, Reading& reading) {
   alignas(64) float room[width + most_few * weight_stride];
   alignas(64) float sums[most_few * most_tile_numbers];
   float* weights = room + width;
-  few_tile_weights(tile, rows, count, weights);
+  few_tile_weights(tile, rows, count, weights, reading);
   const std::size_t stride = (size + line_numbers - 1) / line_numbers * line_numbers;
   const FewValues of{weights, static_cast<const std::uint16_t*>(values), size, sums, stride};
   for (std::size_t k = 0; k < rows; k += values_together) {
     const std::size_t end = rows - k < values_together ? rows : k + values_together;
-    Asking asking = reading.ahead(values, k * size * sizeof(std::uint16_t));
-    for (std::size_t e = 0; e < size; e += line_numbers) weigh_line(of, k, end, e, asking);
+    for (std::size_t e = 0; e < size; e += line_numbers) weigh_line(of, k, end, e, reading);
   }
   return take_sums(sums, stride, size, count, factor, out, out_stride);
 }

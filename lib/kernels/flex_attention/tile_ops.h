@@ -47,25 +47,37 @@ struct Asking {
 };
 
 // What a loop for few queries reads, byte after byte, and what is read when it is done: memory is
-// asked for it in that order. How far ahead the second cache is asked for may fall from begin to
-// end, where more was asked for before.
+// asked for it in that order. The second cache is asked for `lead` bytes ahead at the begin and
+// `far` at the end.
+//
+// Memory that nobody asks is idle, and that time does not come back: reading is all that decode
+// takes. So whatever else is done meanwhile asks for lines too (`more`), which adds to how far
+// ahead it is asked; the keys that come next are then asked for by as much less.
 struct Reading {
+  const char* begin = nullptr;
   std::size_t bytes = 0;
   const char* next = nullptr;
   std::size_t near = 0;
-  std::size_t far_begin = 0, far_end = 0;
+  std::size_t lead = 0, far = 0;
 
-  // When `done` bytes from `begin` have been read. The places may be any addresses.
-  Asking ahead(const void* begin, std::size_t done) const {
-    const std::size_t fallen = bytes > 0 ? (far_begin - far_end) * done / bytes : 0;
-    const char* first = place(begin, done + near);
-    return {first, place(begin, done + far_begin - fallen) - first};
+  // When `done` bytes have been read. The places may be any addresses.
+  Asking ahead(std::size_t done) const {
+    const char* first = place(done + near);
+    return {first, more(done) - first};
+  }
+  // Where the lines are that the second cache is asked for then.
+  const char* more(std::size_t done) const {
+    const std::size_t fallen = lead > far && bytes > 0 ? (lead - far) * done / bytes : 0;
+    return place(done + lead - fallen);
+  }
+  // So many of those have been asked for though nothing was read.
+  void asked(std::size_t lines) {
+    lead += lines * 64;
+    far += lines * 64;
   }
 
  private:
-  const char* place(const void* begin, std::size_t at) const {
-    return at < bytes ? static_cast<const char*>(begin) + at : next + (at - bytes);
-  }
+  const char* place(std::size_t at) const { return at < bytes ? begin + at : next + (at - bytes); }
 };
 
 // The two matrix products. Where `panels_joined`, as many lanes as see the same keys are best given
@@ -89,10 +101,10 @@ struct ProductOps {
   // is up to most_few_rows.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
-                     float* tile, const Reading& reading) = nullptr;
+                     float* tile, Reading& reading) = nullptr;
   void (*few_weigh)(const float* tile, std::size_t rows, const void* values, std::size_t size,
                     std::size_t count, const float* factor, float* out, std::size_t out_stride,
-                    const Reading& reading) = nullptr;
+                    Reading& reading) = nullptr;
 };
 
 // bf16 without a detour by f32: operands become pairs, scores are given as rounded to bf16.
@@ -120,7 +132,7 @@ struct PairOps {
                  float* factor, float* to) = nullptr;
   // TileOps::few_softmax, as exact as bf16 is.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
-                      float* factor, const char* ahead) = nullptr;
+                      float* factor, Reading& reading) = nullptr;
   // What a worker does before and after it calls the loops for `count` queries: they may want the
   // thread set up. Null where they do not.
   void (*few_begin)(std::size_t count) = nullptr;
@@ -144,10 +156,9 @@ struct TileOps {
   void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor) = nullptr;
   // The same for tile[lane * most_few_rows + k], up to most_few lanes. What is beyond `rows`, up to
-  // a multiple of 16, may be written. Memory would be idle meanwhile: lines from `ahead` on are
-  // asked for, one with each vector.
+  // a multiple of 16, may be written. `reading` is what comes next.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
-                      float* factor, const char* ahead) = nullptr;
+                      float* factor, Reading& reading) = nullptr;
   // With the final maximum and sum: tile = exp(score - maximum) / sum.
   void (*probabilities)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                         const float* maximum, const float* sum) = nullptr;

@@ -75,7 +75,7 @@ void pack_pairs(const float* tile, std::size_t rows, std::size_t lanes, std::siz
 
 void few_pair_scores(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
-                     float* tile, const Reading& reading) {
+                     float* tile, Reading& reading) {
   const auto scores = scale.by_steps ? few_scores<SteppedKeys> : few_scores<ScaledKeys>;
   scores(queries, query_stride, count, keys, rows, size, scale, tile, reading);
 }

@@ -6,6 +6,7 @@
 namespace {
 
 using onnxpack::kernels::flex::most_few_rows;
+using onnxpack::kernels::flex::Reading;
 
 constexpr float log2_e = 1.44269504088896341F;
 
@@ -72,19 +73,27 @@ struct Weights {
   static Vf of(Vf score, Vf most) { return weight_of(score, most); }
 };
 
-// The same along rows of most_few_rows; what is beyond `rows` becomes 0.
+// The same along rows of most_few_rows; what is beyond `rows` becomes 0. A line is asked for with
+// each vector, and one with eight while the maximum is looked for: about as many as memory gives in
+// that time.
 template <typename Of>
 void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
-                 float* factor, const char* ahead) {
+                 float* factor, Reading& reading) {
   const std::size_t end = (rows + width - 1) / width * width;
+  const char* const begin = reading.more(0);
+  const char* more = begin;
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
   for (std::size_t r = 0; r < count; ++r) {
     float* row = tile + r * most_few_rows;
     for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
     Vf largest = splat(maximum[r]);
-#pragma GCC unroll 4
-    for (std::size_t k = 0; k < end; k += width) largest = larger(load(row + k), largest);
+    for (std::size_t k = 0; k < end; k += 8 * width) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < 8; ++v)
+        if (k + v * width < end) largest = larger(load(row + k + v * width), largest);
+      ask_second(more);
+    }
     most[r] = lanes_max(largest);
   }
   for (std::size_t r = 0; r < count; r += width) {
@@ -106,11 +115,11 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
       const Vf value = Of::of(load(row + k), base);
       total = total + value;
       store(row + k, value);
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += 64;
+      ask_second(more);
     }
     sum[r] += lanes_sum(total);
   }
+  reading.asked(static_cast<std::size_t>(more - begin) / 64);
 }
 
 inline void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,

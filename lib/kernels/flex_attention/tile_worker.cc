@@ -80,7 +80,7 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= most_few ? size(tile.count) : 0;
-  asked_ = call_.distances.far;
+  lead_ = call_.distances.far;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {
     std::fill(keys_ready_.begin(), keys_ready_.end(), false);

@@ -81,14 +81,12 @@ class Worker {
   void score_panels(std::int64_t begin, std::int64_t end, bool weights);
   void fold_panels(Pass pass, bool packs);
   void visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass);
-  void score_few(std::int64_t begin, std::size_t rows, TileClass what);
+  void score_few(std::int64_t begin, std::size_t rows, TileClass what, Reading& keys);
   std::int64_t few_rows() const;
   void turn_to_lanes(std::size_t rows);
   void turn_to_rows(std::size_t rows);
   void weigh(std::int64_t first, bool packed);
-  void weigh_few(std::int64_t begin, std::size_t rows);
   const ProductOps& few_products() const;
-  void softmax_few(std::int64_t begin, std::size_t rows);
   const ProductOps& products() const;
   std::size_t depth() const;
   Rows value_rows(const float* block, std::size_t row) const;
@@ -121,8 +119,8 @@ class Worker {
   std::size_t pair_stride_, few_stride_, out_stride_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
-  std::size_t few_ = 0;    // how many queries, if they take the loops for few
-  std::size_t asked_ = 0;  // how far ahead the second cache has been asked for, for those
+  std::size_t few_ = 0;   // how many queries, if they take the loops for few
+  std::size_t lead_ = 0;  // how far ahead the second cache is asked for, in those
   std::int64_t kv_ = 0;
   std::int64_t last_key_ = 0;
   std::array<Panel, most_lanes / panel_lanes> panels_{};

@@ -21,11 +21,6 @@ std::size_t size(std::int64_t value) {
   return static_cast<std::size_t>(value);
 }
 
-Reading reading(const Ahead& now, const Ahead& next, std::size_t near, std::size_t far_begin,
-                std::size_t far_end) {
-  return {static_cast<std::size_t>(now.end - now.at), next.at, near, far_begin, far_end};
-}
-
 }  // namespace
 
 // Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
@@ -58,10 +53,21 @@ void Worker::turn_to_rows(std::size_t rows) {
 
 void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass) {
   counts_.scores += rows * lanes_;
-  score_few(begin, rows, what);
-  if (pass == Pass::scores) softmax_few(begin, rows);
-  if (pass == Pass::scores && !one_pass_) return;
   const auto end = begin + static_cast<std::int64_t>(rows);
+  const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
+  const Ahead values = bytes(a_.v, a_.v_size, begin, end);
+  // The tile that comes next, if it is not skipped.
+  const Ahead next = end < last_key_ ? bytes(a_.k, a_.qk_size, end, end) : values;
+  const auto [near, far] = call_.distances;
+  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far};
+  score_few(begin, rows, what, first);
+  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far};
+  if (pass == Pass::scores) {
+    const auto softmax = pairs_ != nullptr ? pairs_->few_softmax : ops_.few_softmax;
+    softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(), second);
+  }
+  lead_ = second.lead;
+  if (pass == Pass::scores && !one_pass_) return;
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
   if (pass == Pass::values || modified) {
     turn_to_lanes(rows);
@@ -73,7 +79,9 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
     if (modified) prob_->apply(tile_.data(), begin, rows);
     turn_to_rows(rows);
   }
-  weigh_few(begin, rows);
+  few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
+                           out_.data(), out_stride_, second);
+  lead_ = second.lead;
 }
 
 const ProductOps& Worker::few_products() const {
@@ -81,47 +89,19 @@ const ProductOps& Worker::few_products() const {
   return call_.spec.element == Type::f16 ? ops_.few_f16 : ops_.few_bf16;
 }
 
-void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what) {
+void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what, Reading& keys) {
   float* tile = few_tile_.data();
   if (what == TileClass::empty) {
     std::fill_n(tile, few_ * most_few_rows, minus_infinity);
     return;
   }
-  const auto end = begin + static_cast<std::int64_t>(rows);
-  const Ahead keys = bytes(a_.k, a_.qk_size, begin, end);
-  const Ahead values = bytes(a_.v, a_.v_size, begin, end);
-  few_products().few_scores(
-      queries_.data(), few_stride_, few_, keys.at, rows, size(a_.qk_size), key_scale_, tile,
-      reading(keys, values, call_.distances.near, asked_, call_.distances.far));
-  asked_ = call_.distances.far;
+  few_products().few_scores(queries_.data(), few_stride_, few_, keys.begin, rows, size(a_.qk_size),
+                            key_scale_, tile, keys);
   round_scores(tile, few_ * most_few_rows);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
   score_->apply(tile_.data(), begin, rows);
   turn_to_rows(rows);
-}
-
-// What is asked for here the values' loop finds asked for, and the next keys' loop asks for that
-// much less: else memory would be idle as long afterwards.
-void Worker::softmax_few(std::int64_t begin, std::size_t rows) {
-  constexpr std::size_t vector = 16;
-  const auto softmax = pairs_ != nullptr ? pairs_->few_softmax : ops_.few_softmax;
-  softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(),
-          bytes(a_.v, a_.v_size, begin, begin).at + asked_);
-  asked_ += (rows + vector - 1) / vector * few_ * 64;
-}
-
-void Worker::weigh_few(std::int64_t begin, std::size_t rows) {
-  const auto end = begin + static_cast<std::int64_t>(rows);
-  const Ahead values = bytes(a_.v, a_.v_size, begin, end);
-  // The tile that comes next, if it is not skipped.
-  Ahead next = values;
-  if (end < last_key_)
-    next = bytes(a_.k, a_.qk_size, end,
-                 std::min(end + static_cast<std::int64_t>(most_rows), last_key_));
-  few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
-                           out_.data(), out_stride_,
-                           reading(values, next, call_.distances.near, asked_, asked_));
 }
 
 }  // namespace onnxpack::kernels::flex

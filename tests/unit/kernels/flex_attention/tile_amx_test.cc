@@ -194,7 +194,8 @@ TEST_CASE("scores and softmax in one are the two, bit for bit") {
 }
 
 Reading reading(const std::vector<std::uint16_t>& rows) {
-  return {rows.size() * sizeof rows[0], reinterpret_cast<const char*>(rows.data()), 0, 4096, 0};
+  const auto* at = reinterpret_cast<const char*>(rows.data());
+  return {at, rows.size() * sizeof rows[0], at, 0, 4096, 0};
 }
 
 // Rows of small whole numbers as the caller has them.
@@ -223,8 +224,9 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
       Room scaled(most_few * stride);
       ops.pairs->scale_few(queries.data(), count, size, scale, scaled.data(), stride);
       if (ops.pairs->few_begin != nullptr) ops.pairs->few_begin(count);
+      Reading of_keys = reading(keys);
       ops.pairs->products.few_scores(scaled.data(), stride, count, keys.data(), rows, size, scale,
-                                     tile.data(), reading(keys));
+                                     tile.data(), of_keys);
       if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
     };
     run(tile_ops_amxbf16(), found);
@@ -266,8 +268,9 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
     std::memcpy(want.data(), found.data(), most_few * stride * sizeof(float));
     const auto run = [&](const TileOps& ops, Room& out) {
       if (ops.pairs->few_begin != nullptr) ops.pairs->few_begin(count);
+      Reading of_values = reading(values);
       ops.pairs->products.few_weigh(tile.data(), rows, values.data(), size, count, factor.data(),
-                                    out.data(), stride, reading(values));
+                                    out.data(), stride, of_values);
       if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
     };
     run(tile_ops_amxbf16(), found);
