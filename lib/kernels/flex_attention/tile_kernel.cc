@@ -23,14 +23,15 @@ class Parts {
   Parts(const Plan& plan, std::int64_t v_size)
       : parts_(plan.parts),
         v_size_(static_cast<std::size_t>(v_size)),
-        stride_((v_size_ + 2) * most_lanes),
+        lanes_((plan.widest + 15) / 16 * 16),
+        stride_((v_size_ + 2) * lanes_),
         floats_(plan.parts > 1 ? plan.tiles.size() * plan.parts * stride_ : 0) {}
 
   void keep(std::size_t tile, std::size_t part, const Worker::State& state) {
     float* at = floats_.data() + (tile * parts_ + part) * stride_;
     std::copy_n(state.maximum, state.lanes, at);
-    std::copy_n(state.sum, state.lanes, at + most_lanes);
-    at += 2 * most_lanes;
+    std::copy_n(state.sum, state.lanes, at + lanes_);
+    at += 2 * lanes_;
     for (std::size_t lane = 0; lane < state.lanes; ++lane) {
       for (std::size_t e = 0; e < v_size_; ++e)
         *at++ = state.out[lane * state.lane_step + e * state.size_step];
@@ -47,10 +48,10 @@ class Parts {
     for (std::size_t part = 0; part < parts_; ++part) {
       const float* at = base + part * stride_;
       for (std::size_t lane = 0; lane < state.lanes; ++lane) {
-        const float sum = at[most_lanes + lane];
+        const float sum = at[lanes_ + lane];
         if (at[lane] == -std::numeric_limits<float>::infinity() && sum == 0) continue;
         const float factor = std::exp(at[lane] - state.maximum[lane]);
-        const float* row = at + 2 * most_lanes + lane * v_size_;
+        const float* row = at + 2 * lanes_ + lane * v_size_;
         state.sum[lane] += sum * factor;
         for (std::size_t e = 0; e < v_size_; ++e)
           state.out[lane * state.lane_step + e * state.size_step] += row[e] * factor;
@@ -61,6 +62,7 @@ class Parts {
  private:
   std::size_t parts_;
   std::size_t v_size_;
+  std::size_t lanes_;
   std::size_t stride_;
   Floats floats_;
 };
@@ -121,7 +123,7 @@ Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
     // Memory only for those who find work: a pool may be narrower than it says.
     std::optional<Worker> worker;
     for (auto [task, end] = queue.take(); task < end; std::tie(task, end) = queue.take()) {
-      if (!worker) worker.emplace(call, ops, score, prob, one_pass);
+      if (!worker) worker.emplace(call, ops, score, prob, one_pass, plan.widest);
       for (; task < end; ++task) attend(*worker, plan, task, call.arguments.kv_length, parts);
     }
     if (!worker) return;
@@ -137,7 +139,7 @@ Status run_tiles(const Call& call, const TileOps& ops, const TileProgram* score,
     parallel_for(parallel, std::min(workers, plan.tiles.size()), [&](std::size_t) {
       std::optional<Worker> worker;
       for (std::size_t tile = next_merge++; tile < plan.tiles.size(); tile = next_merge++) {
-        if (!worker) worker.emplace(call, ops, nullptr, nullptr, one_pass);
+        if (!worker) worker.emplace(call, ops, nullptr, nullptr, one_pass, plan.widest);
         worker->start(plan.tiles[tile], nullptr);
         worker->attend(0, 0);
         parts.merge(tile, worker->state());

@@ -20,6 +20,8 @@ Plan make_plan(const Arguments& a, bool may_split, std::size_t width) {
       }
     }
   }
+  for (const QueryTile& tile : out.tiles)
+    out.widest = std::max(out.widest, static_cast<std::size_t>(tile.count));
   out.part_keys = a.kv_length;
   const auto blocks =
       static_cast<std::size_t>((a.kv_length + static_cast<std::int64_t>(most_rows) - 1) /

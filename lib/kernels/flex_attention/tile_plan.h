@@ -19,7 +19,8 @@ struct QueryTile {
 
 struct Plan {
   std::vector<QueryTile> tiles;
-  std::size_t parts = 1;  // of the keys, per tile
+  std::size_t widest = 0;  // the largest count
+  std::size_t parts = 1;   // of the keys, per tile
   std::int64_t part_keys = 0;
 };
 

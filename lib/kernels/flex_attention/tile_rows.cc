@@ -188,8 +188,11 @@ void Worker::write(const QueryTile& tile) {
   const bool wide = call_.spec.element == Type::f32;
   float* rows = wide ? static_cast<float*>(a_.y) + base : rows_.data();
   if (few_ > 0) {
-    for (std::size_t i = 0; i < count * v_size; ++i)
-      rows[i] = out_.data()[i / v_size * out_stride_ + i % v_size] / divisor[i / v_size];
+    for (std::size_t lane = 0; lane < count; ++lane) {
+      const float* from = out_.data() + lane * out_stride_;
+      float* to = rows + lane * v_size;
+      for (std::size_t e = 0; e < v_size; ++e) to[e] = from[e] / divisor[lane];
+    }
   } else {
     ops_.divide(out_.data(), v_size, lanes_, divisor.data());
     ops_.transpose(out_.data(), v_size, count, lanes_, 1.0F, rows, v_size);

@@ -19,7 +19,7 @@ std::size_t size(std::int64_t value) {
 }  // namespace
 
 Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
-               const TileProgram* prob, bool one_pass)
+               const TileProgram* prob, bool one_pass, std::size_t widest)
     : call_(call),
       a_(call.arguments),
       ops_(ops),
@@ -29,14 +29,7 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
       one_pass_(one_pass),
       pair_stride_(padded((size(a_.qk_size) + 1) / 2)),
       few_stride_(pairs_ != nullptr ? pair_stride_ : padded(size(a_.qk_size))),
-      out_stride_(padded(size(a_.v_size))),
-      queries_(few_stride_ * most_lanes),
-      tile_(most_rows * most_lanes),
-      few_tile_(most_few_rows * lane_step),
-      out_(out_stride_ * most_lanes),
-      maximum_(most_lanes),
-      sum_(most_lanes),
-      factor_(most_lanes) {
+      out_stride_(padded(size(a_.v_size))) {
   if (score != nullptr) score_.emplace(*score);
   may_trim_ = score != nullptr && score->cuts() && !score->reads_by_element() &&
               (prob == nullptr || !prob->reads_by_element());
@@ -44,8 +37,24 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
     prob_.emplace(*prob);
     zero_stays_ = prob->keeps_zero();
   }
-  if (call.spec.element == Type::f32) return;
-  rows_ = Floats(std::max(few_stride_, out_stride_) * most_lanes);
+  make_room(widest);
+}
+
+// Not more than these tiles need: for a few queries of one head memory that the system has to give
+// and take back cost six times what is computed over 64 keys.
+void Worker::make_room(std::size_t widest) {
+  const bool few = widest <= most_few;
+  const std::size_t lanes = few ? lane_step : most_lanes;
+  queries_ = Floats(few_stride_ * lanes);
+  out_ = Floats(out_stride_ * lanes);
+  maximum_ = Floats(lanes);
+  sum_ = Floats(lanes);
+  factor_ = Floats(lanes);
+  few_tile_ = Floats(most_few_rows * lane_step);
+  if (!few || score_ || prob_) tile_ = Floats(most_rows * lanes);
+  if (call_.spec.element == Type::f32) return;
+  rows_ = Floats(std::max(few_stride_, out_stride_) * lanes);
+  if (few) return;
   // Of bf16 4096 keys of size 128. That a cache still has them matters less than that they need not
   // be converted again: Emerald Rapids, 2 MiB of second cache, such a head 1.3 times as fast as
   // with a quarter of that. What is widened is twice as long and soon made again.
@@ -92,7 +101,6 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
-  if (few_ > 0) std::fill_n(few_tile_.data(), most_few_rows * lane_step, 0.0F);
   start_programs(tile);
 }
 

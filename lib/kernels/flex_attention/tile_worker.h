@@ -29,8 +29,9 @@ class Floats {
 class Worker {
  public:
   // `score` and `prob` are null with the call's; one_pass: prob is homogeneous or not there.
+  // No tile has more than `widest` queries.
   Worker(const Call& call, const TileOps& ops, const TileProgram* score, const TileProgram* prob,
-         bool one_pass);
+         bool one_pass, std::size_t widest);
 
   // Nothing attended to yet. `next` is the tile that comes after, null if none.
   void start(const QueryTile& tile, const QueryTile* next);
@@ -64,6 +65,7 @@ class Worker {
 
   std::size_t row_number(const QueryTile& tile, std::int64_t lane) const;
   float root() const;
+  void make_room(std::size_t widest);
   void load_queries(const QueryTile& tile);
   void load_few_queries(const std::byte* from, std::size_t count);
   void start_programs(const QueryTile& tile);
