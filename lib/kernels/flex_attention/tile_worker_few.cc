@@ -97,7 +97,8 @@ void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what, Rea
   }
   few_products().few_scores(queries_.data(), few_stride_, few_, keys.begin, rows, size(a_.qk_size),
                             key_scale_, tile, keys);
-  round_scores(tile, few_ * most_few_rows);
+  const std::size_t rounded = (rows + 15) / 16 * 16;
+  for (std::size_t row = 0; row < few_; ++row) round_scores(tile + row * most_few_rows, rounded);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
   score_->apply(tile_.data(), begin, rows);
