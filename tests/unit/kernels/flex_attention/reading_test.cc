@@ -1,0 +1,93 @@
+// In which order decode asks memory for lines.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <random>
+#include <vector>
+
+#include "flex_attention/tile_ops.h"
+
+namespace onnxpack::kernels::flex {
+namespace {
+
+// Keys and values of a head: how often each line of both was asked for, for the second cache.
+struct Head {
+  Head(std::size_t k_bytes, std::size_t v_bytes) : k(k_bytes, 0), v(v_bytes, 0) {
+    for (auto* lines : {&k, &v}) asked.emplace_back(lines->size() / 64, 0);
+  }
+  void ask(const char* at) {
+    const std::vector<char>* of[] = {&k, &v};
+    for (std::size_t i = 0; i < 2; ++i) {
+      const auto offset =
+          reinterpret_cast<std::uintptr_t>(at) - reinterpret_cast<std::uintptr_t>(of[i]->data());
+      if (offset < of[i]->size()) ++asked[i][offset / 64];
+    }
+  }
+  std::vector<char> k, v;
+  std::vector<std::vector<int>> asked;
+};
+
+// As a loop reads it, `step` bytes at a time, each line with a question.
+void read(Head& head, const Reading& reading, std::size_t step) {
+  for (std::size_t done = 0; done < reading.bytes; done += step) {
+    const Asking asking = reading.ahead(done);
+    for (std::size_t at = 0; at < std::min(step, reading.bytes - done); at += 64)
+      head.ask(asking.near + asking.farther + at);
+  }
+}
+
+TEST_CASE("decode asks for every line of K and V in time, about once") {
+  std::mt19937 random(1);
+  for (int i = 0; i < 50; ++i) {
+    const std::size_t row = 64 * (2 + random() % 7);
+    const std::size_t tile = row * most_rows * (1 + random() % 4);
+    const std::size_t step = row * 8;
+    const std::size_t tiles = 8;
+    const std::size_t beside =
+        random() % (tile / 64 / 4);  // lines asked for between keys and values
+    const auto [near, far] = distances(random() % 2 == 0);
+    Head head(tiles * tile, tiles * tile);
+    std::size_t lead = far;
+    for (std::size_t t = 0; t < tiles; ++t) {
+      const char* k = head.k.data() + t * tile;
+      const char* v = head.v.data() + t * tile;
+      Reading keys{k, tile, v, near, lead, far};
+      read(head, keys, step);
+      Reading values{v, tile, k + tile, near, keys.far, keys.far};
+      const char* more = values.more(0);
+      for (std::size_t line = 0; line < beside; ++line) head.ask(more + line * 64);
+      values.asked(beside);
+      read(head, values, step);
+      lead = values.lead;
+    }
+    INFO("rows of " << row << ", tiles of " << tile << ", " << beside << " lines beside, " << far);
+    // All but what was read before anything was asked for; at the seams a loop goes on where it is
+    // until it looks again.
+    const std::size_t seam = step / 64;
+    std::size_t missing = 0;
+    std::size_t twice = 0;
+    for (const auto& lines : head.asked)
+      for (const int count : lines) {
+        missing += count == 0 ? 1 : 0;
+        twice += count > 1 ? 1 : 0;
+      }
+    CHECK(missing <= far / 64 + 2 * tiles * seam);
+    // The keys' loop asks again for as many as were asked for beside the one before.
+    CHECK(twice <= 3 * tiles * seam + tiles * beside);
+  }
+}
+
+TEST_CASE("how far ahead decode asks falls evenly to what is usual") {
+  const std::vector<char> at(1 << 16);
+  Reading reading{at.data(), 1 << 15, at.data() + (1 << 15), 4096, 20480, 12288};
+  CHECK(reading.more(0) - at.data() == 20480);
+  CHECK(reading.more(1 << 14) - at.data() == (1 << 14) + 16384);
+  CHECK(reading.more(1 << 15) - at.data() == (1 << 15) + 12288);
+  CHECK(reading.ahead(1 << 14).near - at.data() == (1 << 14) + 4096);
+  CHECK(reading.ahead(1 << 14).farther == 16384 - 4096);
+  reading.asked(2);
+  CHECK(reading.more(0) - at.data() == 20480 + 128);
+  CHECK(reading.far == 12288 + 128);
+}
+
+}  // namespace
+}  // namespace onnxpack::kernels::flex
