@@ -1,11 +1,11 @@
 // FlexAttention's kernels alone, without ONNX Runtime.
-// usage: bench_flex_attention types|decode [threads] [rounds] [part of a row's name, for decode]
-// ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
+// usage: bench_flex_attention types|decode|calls [threads] [rounds] [part of a row's name, for
+// decode] ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
 //
-// types: bf16 and f16 against f32, dense and causal. decode: 1 to 8 queries over K and V of 256 MB, the
-// bytes of K and V by time against the speed of reading the same memory in the same rounds: plain
-// loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16 KiB
-// ahead, each thread its own share.
+// types: bf16 and f16 against f32, dense and causal. decode: 1 to 16 queries over K and V of 256
+// MB, the bytes of K and V by time against the speed of reading the same memory in the same rounds:
+// plain loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16
+// KiB ahead, each thread its own share. calls: the time of one, over K and V that a cache has.
 //
 // In every round each contender runs once, or as often as takes 10 ms, so that a machine that slows
 // down slows all; medians are compared, with the 10th and 90th percentile beside them. On one
@@ -191,8 +191,7 @@ class Problem {
     for (float& value : some) value = normal(random_);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const float value = some[(i + i / some.size() * 31) % some.size()];
-      const std::uint16_t half =
-          type == Type::bf16 ? float_to_bfloat(value) : float_to_half(value);
+      const std::uint16_t half = type == Type::bf16 ? float_to_bfloat(value) : float_to_half(value);
       std::memcpy(to + i * each, each == 4 ? static_cast<const void*>(&value) : &half, each);
     }
     return to;
@@ -244,9 +243,8 @@ void types(std::size_t threads, int rounds) {
         }
       }
       race(all, length > 4096 ? std::max(3, rounds / 4) : rounds, threads == 1);
-      std::printf(
-          "D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), to f32\n",
-          static_cast<int>(size), static_cast<int>(length), problems[0]->kernel().c_str());
+      std::printf("D %d, L = S = %d (%s): GFLOP/s dense-equivalent, ms (10th to 90th), to f32\n",
+                  static_cast<int>(size), static_cast<int>(length), problems[0]->kernel().c_str());
       for (std::size_t i = 0; i < all.size(); ++i) {
         std::printf("  %-12s %7.0f  %.2f to %.2f", all[i].name.c_str(), all[i].rate(),
                     1e3 * all[i].percentile(0.1), 1e3 * all[i].percentile(0.9));
@@ -263,9 +261,9 @@ void decode(std::size_t threads, int rounds, const std::string& only) {
     std::int64_t queries, heads, kv_heads, size;
   };
   for (Type type : {Type::f32, Type::bf16, Type::f16}) {
-    for (const Row& row :
-         {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
-          Row{8, 8, 8, 128}, Row{2, 32, 8, 128}, Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {
+    for (const Row& row : {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128},
+                           Row{4, 8, 8, 128}, Row{8, 8, 8, 128}, Row{2, 32, 8, 128},
+                           Row{2, 64, 8, 128}, Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {
       char what[64];
       std::snprintf(what, sizeof what, "%-4s L %d, heads %2d/%-2d, D %3d",
                     std::string(to_string(type)).c_str(), static_cast<int>(row.queries),
@@ -301,6 +299,28 @@ void decode(std::size_t threads, int rounds, const std::string& only) {
   }
 }
 
+// What a call takes while all it reads stays in the second cache: of what it does beside.
+void calls(std::size_t threads, int rounds) {
+  Threads parallel(threads);
+  for (Type type : {Type::f32, Type::bf16, Type::f16}) {
+    for (std::int64_t queries : {1, 8, 16}) {
+      std::vector<std::unique_ptr<Problem>> problems;
+      std::vector<Contender> all;
+      for (std::int64_t keys : {64, 512, 2048}) {
+        problems.push_back(std::make_unique<Problem>(type, false, queries, 1, 1, keys, 128));
+        Problem& p = *problems.back();
+        all.push_back({std::to_string(keys), 0, [&p, &parallel] { p.run(parallel); }});
+      }
+      race(all, rounds, threads == 1);
+      for (Contender& one : all)
+        std::printf("%-4s %d queries of one KV head, D 128, S %4s: %6.1f us (%.1f to %.1f)\n",
+                    std::string(to_string(type)).c_str(), static_cast<int>(queries),
+                    one.name.c_str(), 1e6 * one.percentile(0.5), 1e6 * one.percentile(0.1),
+                    1e6 * one.percentile(0.9));
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -311,8 +331,11 @@ int main(int argc, char** argv) {
     types(threads, rounds);
   } else if (what == "decode") {
     decode(threads, rounds, argc > 4 ? argv[4] : "");
+  } else if (what == "calls") {
+    calls(threads, rounds);
   } else {
-    std::fprintf(stderr, "usage: bench_flex_attention types|decode [threads] [rounds] [row]\n");
+    std::fprintf(stderr,
+                 "usage: bench_flex_attention types|decode|calls [threads] [rounds] [row]\n");
     return 2;
   }
   return 0;

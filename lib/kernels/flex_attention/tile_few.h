@@ -17,6 +17,7 @@ using onnxpack::kernels::flex::KeyScale;
 using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::most_few_rows;
 using onnxpack::kernels::flex::Reading;
+using onnxpack::kernels::flex::usual_few;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
@@ -186,7 +187,7 @@ template <std::size_t R, typename In>
                                                               std::size_t query_stride,
                                                               const typename In::Number* keys,
                                                               std::size_t rows, std::size_t size,
-                                                              float* tile, Reading& reading) {
+                                                              float* tile, const Reading& reading) {
   const In in = of;  // a copy stays in registers
   std::size_t k = 0;
   for (; k + keys_of_eight <= rows; k += keys_of_eight) {
@@ -201,7 +202,7 @@ template <std::size_t R, typename In>
 template <std::size_t R, typename In>
 [[gnu::noinline]] void few_scores_of(const In& in, const float* queries, std::size_t query_stride,
                                      const typename In::Number* keys, std::size_t rows,
-                                     std::size_t size, float* tile, Reading& reading) {
+                                     std::size_t size, float* tile, const Reading& reading) {
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
@@ -291,10 +292,10 @@ inline std::size_t weighed_rows(std::size_t row_bytes) {
 template <std::size_t R, typename In>
 void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   const typename In::Number* values, std::size_t size, const float* factor,
-                  float* out, std::size_t out_stride, Reading& reading) {
+                  float* out, std::size_t out_stride, const Reading& reading) {
   constexpr std::size_t fits = few_sums / R;
   constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
-  static constexpr float ones[most_few] = {1, 1, 1, 1, 1, 1, 1, 1};
+  static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
   const std::size_t step = weighed_rows(size * sizeof *values);
   for (std::size_t k = 0; k < rows; k += step) {
     const std::size_t count = rows - k < step ? rows - k : step;
@@ -308,7 +309,7 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
 // Calls run<R>() for the `count` of queries there are.
 template <typename Run>
 inline void for_count(std::size_t count, Run&& run) {
-  static_assert(most_few == 8);
+  static_assert(usual_few == 8);
   switch (count) {
     case 1:
       return run.template operator()<1>();
@@ -329,15 +330,41 @@ inline void for_count(std::size_t count, Run&& run) {
   }
 }
 
+// Calls run<R>(first query, first row, rows, reading) until all of `count` queries have met all
+// rows of `row_bytes`: where those are more than are taken at once, for as many rows as stay in the
+// nearest cache till the last of them.
+template <typename Run>
+inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_bytes,
+                       const Reading& reading, Run&& run) {
+  if (count <= usual_few)
+    return for_count(count, [&]<std::size_t R>() {
+      run.template operator()<R>(std::size_t{0}, std::size_t{0}, rows, reading);
+    });
+  const std::size_t step = weighed_rows(row_bytes);
+  for (std::size_t k = 0; k < rows; k += step) {
+    const std::size_t some = rows - k < step ? rows - k : step;
+    Reading now = reading.from(k * row_bytes);
+    for (std::size_t first = 0; first < count; first += usual_few) {
+      const std::size_t left = count - first;
+      for_count(left < usual_few ? left : usual_few,
+                [&]<std::size_t R>() { run.template operator()<R>(first, k, some, now); });
+      now.near = now.lead = now.far = 0;  // asked for already
+    }
+  }
+}
+
 template <typename In>
 void few_scores(const float* queries, std::size_t query_stride, std::size_t count, const void* keys,
                 std::size_t rows, std::size_t size, const KeyScale& scale, float* tile,
                 Reading& reading) {
   const In in(scale);
-  for_count(count, [&]<std::size_t R>() {
-    few_scores_of<R>(in, queries, query_stride, static_cast<const typename In::Number*>(keys), rows,
-                     size, tile, reading);
-  });
+  const auto* from = static_cast<const typename In::Number*>(keys);
+  for_groups(
+      count, rows, size * sizeof *from, reading,
+      [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
+        few_scores_of<R>(in, queries + first * query_stride, query_stride, from + k * size, some,
+                         size, tile + first * most_few_rows + k, now);
+      });
 }
 
 template <typename In>
@@ -345,12 +372,17 @@ void few_weigh(const float* tile, std::size_t rows, const void* values, std::siz
                std::size_t count, const float* factor, float* out, std::size_t out_stride,
                Reading& reading) {
   const In in;
+  static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
   alignas(64) float room[In::rows_together > 1 ? most_few * most_few_rows / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);
-  for_count(count, [&]<std::size_t R>() {
-    few_weigh_of<R>(in, weights, rows, static_cast<const typename In::Number*>(values), size,
-                    factor, out, out_stride, reading);
-  });
+  const auto* from = static_cast<const typename In::Number*>(values);
+  for_groups(
+      count, rows, size * sizeof *from, reading,
+      [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
+        few_weigh_of<R>(in, weights + (first * most_few_rows + k) / In::rows_together, some,
+                        from + k * size, size, k == 0 ? factor + first : ones,
+                        out + first * out_stride, out_stride, now);
+      });
 }
 
 }  // namespace

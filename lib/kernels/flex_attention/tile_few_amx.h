@@ -22,19 +22,32 @@ using onnxpack::kernels::flex::Reading;
 
 constexpr std::size_t line_numbers = 32;  // of 64 bytes
 // What has room on the stack: longer rows have other loops.
-constexpr std::size_t most_tile_numbers = 1024;
+constexpr std::size_t most_tile_numbers = 512;
+
+// Columns of scores: up to eight queries take half as much.
+constexpr std::size_t columns_for(std::size_t queries) {
+  return queries <= 8 ? 8 : 16;
+}
 
 // One configuration for scores and values, since each costs as much as twenty lines of memory.
 // Scores are [keys][queries], keys the first operand as they lie; outputs are [queries][numbers],
-// weights the first operand. A line's tile is loaded anew while the product before still reads it.
+// weights the first operand. More than eight queries are taken as sixteen, and all tiles have one
+// shape: then scores and values need not share them out, and two lines of V meet the weights at
+// once.
 constexpr int query_tile = 2, line_tile = 3;  // 0 and 1: sums of scores
-constexpr int even_weights = 4, odd_weights = 5, even_sums = 6, odd_sums = 7;
+constexpr int even_weights = 4, odd_weights = 5;
+struct EightQueries {
+  static constexpr int lines[] = {line_tile}, even_sums[] = {6}, odd_sums[] = {7};
+};
+struct SixteenQueries {
+  static constexpr int lines[] = {6, 7}, even_sums[] = {0, 2}, odd_sums[] = {1, 3};
+};
 constexpr TileShapes few_shapes(std::size_t queries) {
   TileShapes out;
-  for (std::size_t tile = 0; tile <= query_tile; ++tile)
-    out.set(tile, tile_side, most_few * sizeof(float));
-  out.set(line_tile, tile_side, 64);
-  for (std::size_t tile = even_weights; tile <= odd_sums; ++tile) out.set(tile, queries, 64);
+  for (std::size_t tile = 0; tile < 8; ++tile) out.set(tile, tile_side, 64);
+  if (columns_for(queries) == 16) return out;
+  for (std::size_t tile = 0; tile <= query_tile; ++tile) out.set(tile, tile_side, 32);
+  for (std::size_t tile = even_weights; tile < 8; ++tile) out.set(tile, queries, 64);
   return out;
 }
 

@@ -12,7 +12,7 @@ constexpr std::size_t keys_together = 32;      // two tiles of scores
 constexpr std::size_t numbers_together = 256;  // of a row, in one piece
 
 // Eight rows of sixteen as sixteen of eight.
-inline void turn_queries(const __m512 (&row)[most_few], float* to) {
+inline void turn_queries(const __m512 (&row)[8], float* to) {
   // fours[q][p] has in its 128 bits j column 4 j + p of rows 4 q to 4 q + 3.
   __m512 fours[2][4];
   turn_fours(row, fours[0]);
@@ -25,33 +25,48 @@ inline void turn_queries(const __m512 (&row)[most_few], float* to) {
     const __m512d lower = _mm512_castps_pd(fours[1][p]);
     const __m512 first = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, low, lower));
     const __m512 second = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, high, lower));
-    _mm256_store_ps(to + p * most_few, _mm512_castps512_ps256(first));
-    _mm256_store_ps(to + (4 + p) * most_few, _mm512_extractf32x8_ps(first, 1));
-    _mm256_store_ps(to + (8 + p) * most_few, _mm512_castps512_ps256(second));
-    _mm256_store_ps(to + (12 + p) * most_few, _mm512_extractf32x8_ps(second, 1));
+    _mm256_store_ps(to + p * 8, _mm512_castps512_ps256(first));
+    _mm256_store_ps(to + (4 + p) * 8, _mm512_extractf32x8_ps(first, 1));
+    _mm256_store_ps(to + (8 + p) * 8, _mm512_castps512_ps256(second));
+    _mm256_store_ps(to + (12 + p) * 8, _mm512_extractf32x8_ps(second, 1));
   }
 }
 
-// queries[lane][pair] as steps of [16 pairs][most_few lanes], those that are not there 0.
-inline void spread_queries(const float* queries, std::size_t stride, std::size_t count,
+// The same of sixteen.
+inline void turn_queries(__m512 (&row)[16], float* to) {
+  turn_square(row);
+  for (std::size_t i = 0; i < 16; ++i) _mm512_store_ps(to + i * 16, row[i]);
+}
+
+// queries[lane][pair] as steps of [16 pairs][Columns lanes], those that are not there 0.
+template <std::size_t Columns>
+inline void spread_columns(const float* queries, std::size_t stride, std::size_t count,
                            std::size_t steps, float* to) {
   for (std::size_t step = 0; step < steps; ++step, queries += tile_side) {
-    __m512 row[most_few];
-#pragma GCC unroll 8
-    for (std::size_t lane = 0; lane < most_few; ++lane)
+    __m512 row[Columns];
+#pragma GCC unroll 16
+    for (std::size_t lane = 0; lane < Columns; ++lane)
       row[lane] = lane < count ? _mm512_load_ps(queries + lane * stride) : _mm512_setzero_ps();
-    turn_queries(row, to + step * tile_side * most_few);
+    turn_queries(row, to + step * tile_side * Columns);
+  }
+}
+inline void spread_queries(const float* queries, std::size_t stride, std::size_t count,
+                           std::size_t steps, float* to) {
+  if (columns_for(count) == 8) {
+    spread_columns<8>(queries, stride, count, steps, to);
+  } else {
+    spread_columns<16>(queries, stride, count, steps, to);
   }
 }
 
 // Sixteen rows of eight as eight of sixteen.
-inline void turn_scores(const float* from, __m512 (&to)[most_few]) {
+inline void turn_scores(const float* from, __m512 (&to)[8]) {
   // Row j, and row j + 8 behind it.
   __m512 row[8];
 #pragma GCC unroll 8
   for (std::size_t j = 0; j < 8; ++j)
-    row[j] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_load_ps(from + j * most_few)),
-                                _mm256_load_ps(from + (j + 8) * most_few), 1);
+    row[j] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_load_ps(from + j * 8)),
+                                _mm256_load_ps(from + (j + 8) * 8), 1);
   // fours[q][c]: columns c and c + 4 of rows 4 q to 4 q + 3, and of those 8 behind.
   __m512 fours[2][4];
   turn_fours(row, fours[0]);
@@ -65,6 +80,13 @@ inline void turn_scores(const float* from, __m512 (&to)[most_few]) {
     to[c] = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, left, lower));
     to[4 + c] = _mm512_castpd_ps(_mm512_permutex2var_pd(upper, right, lower));
   }
+}
+
+// The same of sixteen.
+inline void turn_scores(const float* from, __m512 (&to)[16]) {
+#pragma GCC unroll 16
+  for (std::size_t j = 0; j < 16; ++j) to[j] = _mm512_load_ps(from + j * 16);
+  turn_square(to);
 }
 
 // Up to 32 keys, or pieces of them, as operands: rows of `steps` lines, to meet `queries`.
@@ -83,6 +105,7 @@ struct KeySums {
   std::size_t taken = 2;
 };
 
+template <std::size_t Columns>
 inline void dot_keys(const KeyPiece& piece, std::size_t step) {
   const std::size_t bytes = piece.steps * 64;
   const std::uint16_t* upper = piece.numbers + step * line_numbers;
@@ -90,7 +113,7 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
     zero_tile<0>();
     zero_tile<1>();
   }
-  load_tile<query_tile>(piece.queries + step * tile_side * most_few, most_few * sizeof(float));
+  load_tile<query_tile>(piece.queries + step * tile_side * Columns, Columns * sizeof(float));
   load_tile<line_tile>(upper, bytes);
   dot_bf16<0, line_tile, query_tile>();
   load_tile<line_tile>(upper + tile_side * bytes / sizeof *upper, bytes);
@@ -103,6 +126,7 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
 //
 // `in` says how keys are read. It is not a member: what tiles are loaded from may not stay in
 // registers.
+template <std::size_t Columns>
 class FewScores {
  public:
   FewScores(std::size_t count, std::size_t rows, float* tile)
@@ -128,7 +152,7 @@ class FewScores {
       if (k / keys_between % 2 == 1) take_half(in);
     }
     end_before(in);
-    piece.queries = queries + e / 2 * most_few;
+    piece.queries = queries + e / 2 * Columns;
     piece.first_key = first_key;
     piece.starts = e == 0;
     piece.ends = e + count == size;
@@ -166,7 +190,7 @@ class FewScores {
   }
   // The piece before, up to `step`.
   void multiply(std::size_t step) {
-    for (; step_ < step; ++step_) dot_keys(pieces_[1 - now_], step_);
+    for (; step_ < step; ++step_) dot_keys<Columns>(pieces_[1 - now_], step_);
   }
   template <typename In>
   void end_before(const In& in) {
@@ -179,8 +203,8 @@ class FewScores {
     take_all(in);
     sums_.first_key = before.first_key;
     sums_.taken = 0;
-    store_tile<0>(sums_.numbers, most_few * sizeof(float));
-    store_tile<1>(sums_.numbers + tile_side * most_few, most_few * sizeof(float));
+    store_tile<0>(sums_.numbers, Columns * sizeof(float));
+    store_tile<1>(sums_.numbers + tile_side * Columns, Columns * sizeof(float));
   }
   template <typename In>
   void take_all(const In& in) {
@@ -190,12 +214,12 @@ class FewScores {
   void take_half(const In& in) {
     if (sums_.taken == 2) return;
     const std::size_t key = sums_.first_key + sums_.taken * tile_side;
-    const float* from = sums_.numbers + sums_.taken++ * tile_side * most_few;
+    const float* from = sums_.numbers + sums_.taken++ * tile_side * Columns;
     if (key >= rows_) return;
-    __m512 turned[most_few];
+    __m512 turned[Columns];
     turn_scores(from, turned);
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < most_few; ++r)
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < Columns; ++r)
       if (r < count_)
         store(tile_ + r * most_few_rows + key, in.stored(reinterpret_cast<Vf>(turned[r])));
   }
@@ -209,11 +233,11 @@ class FewScores {
 
 // As few_scores of ProductOps, queries as spread_queries gives them; false where `of` met what it
 // has no quick way for, and no score is to be used.
-template <typename In>
+template <std::size_t Columns, typename In>
 bool few_tile_scores_of(const In& of, const float* queries, std::size_t count,
                         const std::uint16_t* keys, std::size_t rows, std::size_t size, float* tile,
                         Reading& reading) {
-  FewScores scores(count, rows, tile);
+  FewScores<Columns> scores(count, rows, tile);
   const In in = of;
   for (std::size_t k = 0; k < rows; k += keys_together) {
     for (std::size_t e = 0; e < size; e += numbers_together)
@@ -228,9 +252,12 @@ inline void few_tile_scores(const float* queries, std::size_t /*query_stride*/, 
                             const void* keys, std::size_t rows, std::size_t size,
                             const KeyScale& scale, float* tile, Reading& reading) {
   const auto* at = static_cast<const std::uint16_t*>(keys);
-  if (!scale.by_steps ||
-      !few_tile_scores_of(SteppedKeys(scale), queries, count, at, rows, size, tile, reading))
-    few_tile_scores_of(ScaledKeys(scale), queries, count, at, rows, size, tile, reading);
+  auto run = [&](const auto& in) {
+    return columns_for(count) == 8
+               ? few_tile_scores_of<8>(in, queries, count, at, rows, size, tile, reading)
+               : few_tile_scores_of<16>(in, queries, count, at, rows, size, tile, reading);
+  };
+  if (!scale.by_steps || !run(SteppedKeys(scale))) run(ScaledKeys(scale));
 }
 
 }  // namespace

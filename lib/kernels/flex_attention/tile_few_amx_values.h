@@ -5,6 +5,8 @@
 // keys' numbers, as that takes V, would have to be made first, which took twice as long.
 #pragma once
 
+#include <iterator>
+
 #include "flex_attention/tile_few_amx.h"
 
 namespace {
@@ -32,27 +34,6 @@ inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t co
   reading.asked(static_cast<std::size_t>(more - begin) / 64);
 }
 
-// Between tile instructions, so that not many lines are asked for at once.
-inline void ask_four(Asking& asking) {
-#pragma GCC unroll 4
-  for (std::size_t line = 0; line < 4; ++line) ask(asking);
-}
-
-// Sixteen keys' line of V, as load_line() has it, into the sums of its even and its odd numbers.
-template <typename Load>
-inline void weigh_step(const float* weights, const Load& load_line, Asking& asking) {
-  load_tile<even_weights>(weights, weight_stride * sizeof(float));
-  load_tile<odd_weights>(reinterpret_cast<const std::uint16_t*>(weights) - 1,
-                         weight_stride * sizeof(float));
-  load_line();
-  ask_four(asking);
-  dot_bf16<even_sums, even_weights, line_tile>();
-  ask_four(asking);
-  dot_bf16<odd_sums, odd_weights, line_tile>();
-  ask_four(asking);
-  ask_four(asking);
-}
-
 struct FewValues {
   const float* weights;
   const std::uint16_t* values;
@@ -61,37 +42,87 @@ struct FewValues {
   std::size_t sums_stride;
 };
 
-// sums of the line from number e on += weights of keys [k, end) times V.
-inline void weigh_line(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
-                       const Reading& reading) {
-  const std::size_t bytes = of.sums_stride * sizeof(float);
-  float* sums = of.sums + e;
-  if (k == 0) {
-    zero_tile<even_sums>();
-    zero_tile<odd_sums>();
+// Between tile instructions, so that not many lines are asked for at once.
+inline void ask_four(Asking& asking) {
+#pragma GCC unroll 4
+  for (std::size_t line = 0; line < 4; ++line) ask(asking);
+}
+
+// The line from number e on of keys k to k + 15, or of those before `end`.
+template <int Tile>
+inline void load_values(const FewValues& of, std::size_t k, std::size_t end, std::size_t e) {
+  const std::uint16_t* from = of.values + k * of.size + e;
+  if (end - k >= tile_side && of.size - e >= line_numbers)
+    return load_tile<Tile>(from, of.size * sizeof *from);
+  alignas(64) std::uint16_t part[tile_side * line_numbers] = {};
+  const __mmask32 there = first_of(of.size - e);
+  for (std::size_t row = 0; row < tile_side && k + row < end; ++row)
+    _mm512_store_si512(part + row * line_numbers,
+                       _mm512_maskz_loadu_epi16(there, from + row * of.size));
+  load_tile<Tile>(part, 64);
+}
+
+// Sums of line `Line` of a few from number e on: of its even and its odd numbers.
+template <typename Tiles, std::size_t Line>
+inline void begin_line(const FewValues& of, std::size_t e, bool first) {
+  if (first) {
+    zero_tile<Tiles::even_sums[Line]>();
+    zero_tile<Tiles::odd_sums[Line]>();
   } else {
-    load_tile<even_sums>(sums, bytes);
-    load_tile<odd_sums>(sums + width, bytes);
+    const float* at = of.sums + e + Line * line_numbers;
+    load_tile<Tiles::even_sums[Line]>(at, of.sums_stride * sizeof(float));
+    load_tile<Tiles::odd_sums[Line]>(at + width, of.sums_stride * sizeof(float));
   }
+}
+template <typename Tiles, std::size_t Line>
+inline void end_line(const FewValues& of, std::size_t e) {
+  float* at = of.sums + e + Line * line_numbers;
+  store_tile<Tiles::even_sums[Line]>(at, of.sums_stride * sizeof(float));
+  store_tile<Tiles::odd_sums[Line]>(at + width, of.sums_stride * sizeof(float));
+}
+template <typename Tiles, std::size_t Line>
+inline void add_line(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
+                     Asking& asking) {
+  load_values<Tiles::lines[Line]>(of, k, end, e + Line * line_numbers);
+  ask_four(asking);
+  dot_bf16<Tiles::even_sums[Line], even_weights, Tiles::lines[Line]>();
+  ask_four(asking);
+  dot_bf16<Tiles::odd_sums[Line], odd_weights, Tiles::lines[Line]>();
+  ask_four(asking);
+  ask_four(asking);
+}
+
+// Sums of `Lines` lines from number e on += weights of keys [k, end) times V.
+template <typename Tiles, std::size_t Lines>
+inline void weigh_lines(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
+                        const Reading& reading) {
+  const bool first = k == 0;
+  begin_line<Tiles, 0>(of, e, first);
+  if constexpr (Lines > 1) begin_line<Tiles, 1>(of, e, first);
   // Lines are asked for in the order in which they lie.
   std::size_t done = (k * of.size + (end - k) * e) * sizeof *of.values;
-  for (; k < end; k += tile_side, done += tile_side * 64) {
+  for (; k < end; k += tile_side, done += Lines * tile_side * 64) {
     Asking asking = reading.ahead(done);
-    const std::uint16_t* from = of.values + k * of.size + e;
-    auto load_line = [&] {
-      if (end - k >= tile_side && of.size - e >= line_numbers)
-        return load_tile<line_tile>(from, of.size * sizeof *from);
-      alignas(64) std::uint16_t part[tile_side * line_numbers] = {};
-      const __mmask32 there = first_of(of.size - e);
-      for (std::size_t row = 0; row < tile_side && k + row < end; ++row)
-        _mm512_store_si512(part + row * line_numbers,
-                           _mm512_maskz_loadu_epi16(there, from + row * of.size));
-      load_tile<line_tile>(part, 64);
-    };
-    weigh_step(of.weights + k, load_line, asking);
+    const float* weights = of.weights + k;
+    load_tile<even_weights>(weights, weight_stride * sizeof(float));
+    load_tile<odd_weights>(reinterpret_cast<const std::uint16_t*>(weights) - 1,
+                           weight_stride * sizeof(float));
+    add_line<Tiles, 0>(of, k, end, e, asking);
+    if constexpr (Lines > 1) add_line<Tiles, 1>(of, k, end, e, asking);
   }
-  store_tile<even_sums>(sums, bytes);
-  store_tile<odd_sums>(sums + width, bytes);
+  end_line<Tiles, 0>(of, e);
+  if constexpr (Lines > 1) end_line<Tiles, 1>(of, e);
+}
+
+// Sums of all numbers, as weigh_lines.
+template <typename Tiles>
+inline void weigh_row(const FewValues& of, std::size_t k, std::size_t end, const Reading& reading) {
+  std::size_t e = 0;
+  if constexpr (std::size(Tiles::lines) > 1) {
+    for (; e + line_numbers < of.size; e += 2 * line_numbers)
+      weigh_lines<Tiles, 2>(of, k, end, e, reading);
+  }
+  for (; e < of.size; e += line_numbers) weigh_lines<Tiles, 1>(of, k, end, e, reading);
 }
 
 // out = out * factor + sums, whose even and odd numbers stand apart; false, and nothing done, where
@@ -99,8 +130,9 @@ inline void weigh_line(const FewValues& of, std::size_t k, std::size_t end, std:
 inline bool take_sums(const float* sums, std::size_t stride, std::size_t size, std::size_t count,
                       const float* factor, float* out, std::size_t out_stride) {
   __mmask16 bad = 0;
+  // The odd ones of a line as well where it has no more than sixteen numbers.
   for (std::size_t r = 0; r < count; ++r)
-    for (std::size_t e = 0; e < size; e += width) {
+    for (std::size_t e = 0; e < stride; e += width) {
       const __m512 sum = _mm512_load_ps(sums + r * stride + e);
       bad |= _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q);
     }
@@ -134,7 +166,11 @@ inline bool few_tile_weigh(const float* tile, std::size_t rows, const void* valu
   const FewValues of{weights, static_cast<const std::uint16_t*>(values), size, sums, stride};
   for (std::size_t k = 0; k < rows; k += values_together) {
     const std::size_t end = rows - k < values_together ? rows : k + values_together;
-    for (std::size_t e = 0; e < size; e += line_numbers) weigh_line(of, k, end, e, reading);
+    if (columns_for(count) == 8) {
+      weigh_row<EightQueries>(of, k, end, reading);
+    } else {
+      weigh_row<SixteenQueries>(of, k, end, reading);
+    }
   }
   return take_sums(sums, stride, size, count, factor, out, out_stride);
 }

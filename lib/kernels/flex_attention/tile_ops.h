@@ -16,8 +16,10 @@ inline constexpr std::size_t most_lanes = 96;
 inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
-// Up to so many queries of a tile take the loops for few, with tiles of more keys.
-inline constexpr std::size_t most_few = 8;
+// Up to so many queries of a tile take the loops for few, with tiles of more keys; up to most_few
+// where PairOps says so.
+inline constexpr std::size_t usual_few = 8;
+inline constexpr std::size_t most_few = 16;
 inline constexpr std::size_t most_few_rows = 512;
 
 // How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
@@ -69,6 +71,14 @@ struct Reading {
   const char* more(std::size_t done) const {
     const std::size_t fallen = lead > far && bytes > 0 ? (lead - far) * done / bytes : 0;
     return place(done + lead - fallen);
+  }
+  // What is left when `done` bytes have been read.
+  Reading from(std::size_t done) const {
+    Reading out = *this;
+    out.begin = begin + done;
+    out.bytes = bytes - done;
+    out.lead = lead - (lead > far && bytes > 0 ? (lead - far) * done / bytes : 0);
+    return out;
   }
   // So many of those have been asked for though nothing was read.
   void asked(std::size_t lines) {
@@ -133,6 +143,8 @@ struct PairOps {
   // TileOps::few_softmax, as exact as bf16 is.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                       float* factor, Reading& reading) = nullptr;
+  // Rows of up to so many numbers gain by it with most_few queries.
+  std::size_t most_few_numbers = 0;
   // What a worker does before and after it calls the loops for `count` queries: they may want the
   // thread set up. Null where they do not.
   void (*few_begin)(std::size_t count) = nullptr;

@@ -43,7 +43,7 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
 // Not more than these tiles need: for a few queries of one head memory that the system has to give
 // and take back cost six times what is computed over 64 keys.
 void Worker::make_room(std::size_t widest) {
-  const bool few = widest <= most_few;
+  const bool few = widest <= few_limit();
   const std::size_t lanes = few ? lane_step : most_lanes;
   queries_ = Floats(few_stride_ * lanes);
   out_ = Floats(out_stride_ * lanes);
@@ -75,6 +75,12 @@ void Worker::make_room(std::size_t widest) {
   if (pairs_ != nullptr) packed_ = Floats(most_rows / 2 * most_lanes);
 }
 
+// By AVX-512 more than 8 queries are as fast by the loops for many.
+std::size_t Worker::few_limit() const {
+  const std::size_t numbers = size(std::max(a_.qk_size, a_.v_size));
+  return pairs_ != nullptr && numbers <= pairs_->most_few_numbers ? most_few : usual_few;
+}
+
 std::size_t Worker::row_number(const QueryTile& tile, std::int64_t lane) const {
   const std::int64_t group = a_.q_heads / a_.kv_heads;
   const std::int64_t first_head = tile.batch * a_.q_heads + tile.kv_head * group;
@@ -88,7 +94,7 @@ Worker::State Worker::state() {
 
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
-  few_ = size(tile.count) <= most_few ? size(tile.count) : 0;
+  few_ = size(tile.count) <= few_limit() ? size(tile.count) : 0;
   lead_ = call_.distances.far;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {

@@ -66,6 +66,7 @@ class Worker {
   std::size_t row_number(const QueryTile& tile, std::int64_t lane) const;
   float root() const;
   void make_room(std::size_t widest);
+  std::size_t few_limit() const;
   void load_queries(const QueryTile& tile);
   void load_few_queries(const std::byte* from, std::size_t count);
   void start_programs(const QueryTile& tile);
