@@ -1,6 +1,6 @@
 // FlexAttention's kernels alone, without ONNX Runtime.
-// usage: bench_flex_attention types|decode|calls [threads] [rounds] [part of a row's name, for
-// decode] ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
+// usage: bench_flex_attention types|decode|calls [threads] [rounds] [part of a row, for decode]
+// ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
 //
 // types: bf16 and f16 against f32, dense and causal. decode: 1 to 16 queries over K and V of 256
 // MB, the bytes of K and V by time against the speed of reading the same memory in the same rounds:
