@@ -247,16 +247,16 @@ void tile_weigh(const float* tile, std::size_t rows, const float* values, std::s
 }
 
 // One query or two are computed as fast as memory gives K and V by AVX-512 BF16, and without a way
-// through the stack. Longer rows than there is room for on it go there too.
+// through the stack. Longer rows than there is room for on it go there too, and those of nothing.
 bool worth_tiles(std::size_t count, std::size_t size) {
-  return count > 2 && size <= most_tile_numbers;
+  return count > 2 && size > 0 && size * columns_for(count) <= most_few * most_tile_numbers;
 }
 
 void few_begin(std::size_t count) {
-  if (worth_tiles(count, 0)) configure_tiles(few_shapes(count));
+  if (worth_tiles(count, 1)) configure_tiles(few_shapes(count));
 }
-void few_end() {
-  release_tiles();
+void few_end(std::size_t count) {
+  if (worth_tiles(count, 1)) release_tiles();
 }
 
 void scale_few(const void* from, std::size_t rows, std::size_t size, const KeyScale& by, float* to,

@@ -21,7 +21,8 @@ using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::Reading;
 
 constexpr std::size_t line_numbers = 32;  // of 64 bytes
-// What has room on the stack: longer rows have other loops.
+// What has room on the stack with sixteen queries, with eight twice as much: longer rows have other
+// loops.
 constexpr std::size_t most_tile_numbers = 512;
 
 // Columns of scores: up to eight queries take half as much.

@@ -19,19 +19,16 @@ static_assert(most_few_rows % values_together == 0);
 // those beyond `rows` are 0. `reading` is what they are for.
 inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to,
                              Reading& reading) {
-  const char* const begin = reading.more(0);
-  const char* more = begin;
   for (std::size_t r = 0; r < count; ++r, tile += most_few_rows, to += weight_stride) {
     store(to - width, Vf{});
     for (std::size_t k = 0; k < rows; k += tile_side) {
-      if (k / tile_side % 2 == 1) ask_second(more);
+      if (k / tile_side % 2 == 1) ask_second(reading.another_first());
       const auto there = static_cast<__mmask16>(first_of(rows - k));
       const auto halves =
           reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, tile + k)));
       _mm512_store_si512(to + k, _mm512_cvtepu16_epi32(halves));
     }
   }
-  reading.asked(static_cast<std::size_t>(more - begin) / 64);
 }
 
 struct FewValues {

@@ -53,7 +53,7 @@ struct Asking {
 // `far` at the end.
 //
 // Memory that nobody asks is idle, and that time does not come back: reading is all that decode
-// takes. So whatever else is done meanwhile asks for lines too (`more`), which adds to how far
+// takes. So whatever else is done meanwhile asks for lines too, which adds to how far
 // ahead it is asked; the keys that come next are then asked for by as much less.
 struct Reading {
   const char* begin = nullptr;
@@ -65,28 +65,37 @@ struct Reading {
   // When `done` bytes have been read. The places may be any addresses.
   Asking ahead(std::size_t done) const {
     const char* first = place(done + near);
-    return {first, more(done) - first};
+    return {first, place(done + lead_at(done)) - first};
   }
-  // Where the lines are that the second cache is asked for then.
-  const char* more(std::size_t done) const {
-    const std::size_t fallen = lead > far && bytes > 0 ? (lead - far) * done / bytes : 0;
-    return place(done + lead - fallen);
+  // A line to ask the second cache for beside what is asked for while reading: the next one before
+  // anything has been read, and when all has been.
+  const char* another_first() {
+    const char* at = place(lead);
+    count_one();
+    return at;
+  }
+  const char* another_last() {
+    const char* at = place(bytes + far);
+    count_one();
+    return at;
   }
   // What is left when `done` bytes have been read.
   Reading from(std::size_t done) const {
     Reading out = *this;
     out.begin = begin + done;
     out.bytes = bytes - done;
-    out.lead = lead - (lead > far && bytes > 0 ? (lead - far) * done / bytes : 0);
+    out.lead = lead_at(done);
     return out;
-  }
-  // So many of those have been asked for though nothing was read.
-  void asked(std::size_t lines) {
-    lead += lines * 64;
-    far += lines * 64;
   }
 
  private:
+  std::size_t lead_at(std::size_t done) const {
+    return lead > far && bytes > 0 ? lead - (lead - far) * done / bytes : lead;
+  }
+  void count_one() {
+    lead += 64;
+    far += 64;
+  }
   const char* place(std::size_t at) const { return at < bytes ? begin + at : next + (at - bytes); }
 };
 
@@ -105,10 +114,10 @@ struct ProductOps {
                 std::size_t size, std::size_t lanes, std::size_t count, const float* factor,
                 float* out, Ahead& ahead) = nullptr;
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
-  // by zeros to a multiple of 16, tile[lane * most_few_rows + k] and out[lane * out_stride + e]. K
-  // and V are rows of `size` numbers as the caller has them, f32 or bf16; bf16 keys are taken times
-  // the factor of `scale`, rounded again, and queries as PairOps::scale_few gives them. `rows`
-  // is up to most_few_rows.
+  // by zeros to a multiple of 16 (of bf16 as PairOps::scale_few leaves them), tile[lane *
+  // most_few_rows + k] and out[lane * out_stride + e]. K and V are rows of `size` numbers as the
+  // caller has them, f32 or bf16; bf16 keys are taken times the factor of `scale`, rounded again,
+  // and queries as PairOps::scale_few gives them. `rows` is up to most_few_rows.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
                      float* tile, Reading& reading) = nullptr;
@@ -124,7 +133,8 @@ struct PairOps {
   // of 8; what is beyond `size` is 0.
   void (*scale)(const void* from, std::size_t rows, std::size_t size, float factor, float* to,
                 std::size_t stride) = nullptr;
-  // Queries as few_scores takes them for the same scale.
+  // Queries as the same table's few_scores takes them for the same scale and as many: up to 16 rows
+  // of `stride`.
   void (*scale_few)(const void* from, std::size_t rows, std::size_t size, const KeyScale& scale,
                     float* to, std::size_t stride) = nullptr;
   // to[k / 2 * size + e] = numbers e of rows k and k + 1, up to most_rows of them. Or, where
@@ -148,7 +158,7 @@ struct PairOps {
   // What a worker does before and after it calls the loops for `count` queries: they may want the
   // thread set up. Null where they do not.
   void (*few_begin)(std::size_t count) = nullptr;
-  void (*few_end)() = nullptr;
+  void (*few_end)(std::size_t count) = nullptr;
   // TileOps::softmax and pack in one.
   void (*softmax)(const float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor, float* to) = nullptr;

@@ -38,10 +38,9 @@ inline void ask(Asking& asking) {
   asking.near += Bytes;
 }
 
-// Of what comes after that the next line, for the second cache alone.
-inline void ask_second(const char*& more) {
-  __builtin_prefetch(more, 0, 2);
-  more += 64;
+// A line for the second cache alone.
+inline void ask_second(const char* line) {
+  __builtin_prefetch(line, 0, 2);
 }
 
 // Asks for the next `count` lines of what will be read soon.

@@ -80,8 +80,6 @@ template <typename Of>
 void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                  float* factor, Reading& reading) {
   const std::size_t end = (rows + width - 1) / width * width;
-  const char* const begin = reading.more(0);
-  const char* more = begin;
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
   for (std::size_t r = 0; r < count; ++r) {
@@ -92,7 +90,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < 8; ++v)
         if (k + v * width < end) largest = larger(load(row + k + v * width), largest);
-      ask_second(more);
+      ask_second(reading.another_first());
     }
     most[r] = lanes_max(largest);
   }
@@ -115,11 +113,10 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
       const Vf value = Of::of(load(row + k), base);
       total = total + value;
       store(row + k, value);
-      ask_second(more);
+      ask_second(reading.another_first());
     }
     sum[r] += lanes_sum(total);
   }
-  reading.asked(static_cast<std::size_t>(more - begin) / 64);
 }
 
 inline void probabilities(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,

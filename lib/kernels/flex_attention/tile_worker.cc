@@ -104,7 +104,7 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   kv_ = kv;
   load_queries(tile);
   plan_fetches(tile, next);
-  std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
+  std::fill_n(out_.data(), out_stride_ * (few_ > 0 ? few_ : lanes_), 0.0F);
   std::fill_n(maximum_.data(), lanes_, minus_infinity);
   std::fill_n(sum_.data(), lanes_, 0.0F);
   start_programs(tile);
@@ -136,10 +136,11 @@ Ahead Worker::bytes(const void* base, std::int64_t row_size, std::int64_t first,
 
 void Worker::attend(std::int64_t first_key, std::int64_t last_key) {
   last_key_ = last_key;
-  const bool set_up = few_ > 0 && pairs_ != nullptr && pairs_->few_begin != nullptr;
+  const bool set_up =
+      few_ > 0 && pairs_ != nullptr && pairs_->few_begin != nullptr && first_key < last_key;
   if (set_up) pairs_->few_begin(few_);
   attend_to(first_key, last_key);
-  if (set_up) pairs_->few_end();
+  if (set_up) pairs_->few_end(few_);
 }
 
 void Worker::attend_to(std::int64_t first_key, std::int64_t last_key) {
@@ -160,7 +161,7 @@ void Worker::attend_to(std::int64_t first_key, std::int64_t last_key) {
     if (sum_.data()[lane] == 0) sum_.data()[lane] = std::numeric_limits<float>::infinity();
   }
   skip_masked_ = zero_stays_ && (zeros || !masked);
-  std::fill_n(out_.data(), out_stride_ * std::max(lanes_, few_), 0.0F);
+  std::fill_n(out_.data(), out_stride_ * (few_ > 0 ? few_ : lanes_), 0.0F);
   std::fill_n(factor_.data(), lanes_, 1.0F);
   walk(first_key, last_key, Pass::values);
 }

@@ -4,9 +4,10 @@
 // Memory is what bounds the speed, so it must not wait for what is computed. A core reads fastest
 // what it reads in order, by what its caches fetch on their own; that stops where nothing is read,
 // and hardly starts where rows are read by columns or K and V in turns. So K and V are gone through
-// a few rows at a time, and each line that is read asks for the one near_distance later in the
-// order in which all is read: the keys of a tile, its values, the next tile's keys. Asking for much
-// more at once is slower, since then every line waits for memory in the nearest cache's few slots.
+// a few rows at a time, and each line that is read asks for those some thousand bytes later in the
+// order in which all is read (Distances, Reading): the keys of a tile, its values, the next tile's
+// keys. Asking for much more at once is slower, since then every line waits for memory in the
+// nearest cache's few slots.
 #include <algorithm>
 #include <limits>
 
@@ -23,7 +24,7 @@ std::size_t size(std::int64_t value) {
 
 }  // namespace
 
-// Keys of a tile that no program sees: 64 KB or so of K and of V, since between the two memory has
+// Keys of a tile that no program sees: 128 KB or so of K and of V, since between the two memory has
 // to be seen to be read in order anew.
 std::int64_t Worker::few_rows() const {
   constexpr std::size_t bytes_each = 131072;

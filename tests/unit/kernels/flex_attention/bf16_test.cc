@@ -60,6 +60,23 @@ TEST_CASE("what is not finite in V of bf16 stays in its column") {
   CHECK(machine.faults().empty());
 }
 
+TEST_CASE("keys of no numbers have scores of 0") {
+  const StandIn machine;
+  Serial serial;
+  for (Type type : {Type::f32, Type::bf16, Type::f16}) {
+    for (std::int64_t queries : {1, 3, 8, 12, 40}) {
+      Tensors tensors({queries, 42, 1, 1, 0, 24}, 7, type);
+      Spec spec;
+      spec.scale = 1.0F;
+      const auto want = tensors.run(spec, Isa::reference, serial);
+      for (Isa isa : fast_isas_of(machine)) {
+        INFO(to_string(isa) << ", L=" << queries);
+        CHECK(worst(tensors.run(spec, isa, serial), want) <= 0x1p-7);
+      }
+    }
+  }
+}
+
 // Root of the mean square of the difference, by that of `want`.
 double relative_error(const std::vector<float>& found, const std::vector<float>& want) {
   double error = 0;

@@ -53,9 +53,7 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
       Reading keys{k, tile, v, near, lead, far};
       read(head, keys, step);
       Reading values{v, tile, k + tile, near, keys.far, keys.far};
-      const char* more = values.more(0);
-      for (std::size_t line = 0; line < beside; ++line) head.ask(more + line * 64);
-      values.asked(beside);
+      for (std::size_t line = 0; line < beside; ++line) head.ask(values.another_first());
       read(head, values, step);
       lead = values.lead;
     }
@@ -79,14 +77,19 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
 TEST_CASE("how far ahead decode asks falls evenly to what is usual") {
   const std::vector<char> at(1 << 16);
   Reading reading{at.data(), 1 << 15, at.data() + (1 << 15), 4096, 20480, 12288};
-  CHECK(reading.more(0) - at.data() == 20480);
-  CHECK(reading.more(1 << 14) - at.data() == (1 << 14) + 16384);
-  CHECK(reading.more(1 << 15) - at.data() == (1 << 15) + 12288);
+  const auto second = [&](std::size_t done) {
+    const Asking asking = reading.ahead(done);
+    return asking.near + asking.farther - at.data();
+  };
+  CHECK(second(0) == 20480);
+  CHECK(second(1 << 14) == (1 << 14) + 16384);
+  CHECK(second(1 << 15) == (1 << 15) + 12288);
   CHECK(reading.ahead(1 << 14).near - at.data() == (1 << 14) + 4096);
-  CHECK(reading.ahead(1 << 14).farther == 16384 - 4096);
-  reading.asked(2);
-  CHECK(reading.more(0) - at.data() == 20480 + 128);
-  CHECK(reading.far == 12288 + 128);
+  CHECK(reading.from(1 << 14).lead == 16384);
+  CHECK(reading.another_first() - at.data() == 20480);
+  CHECK(reading.another_last() - at.data() == (1 << 15) + 12288 + 64);
+  CHECK(reading.another_first() - at.data() == 20480 + 128);
+  CHECK(reading.far == 12288 + 192);
 }
 
 }  // namespace

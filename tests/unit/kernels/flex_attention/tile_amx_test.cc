@@ -227,7 +227,7 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
       Reading of_keys = reading(keys);
       ops.pairs->products.few_scores(scaled.data(), stride, count, keys.data(), rows, size, scale,
                                      tile.data(), of_keys);
-      if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
+      if (ops.pairs->few_end != nullptr) ops.pairs->few_end(count);
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);
@@ -271,7 +271,7 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
       Reading of_values = reading(values);
       ops.pairs->products.few_weigh(tile.data(), rows, values.data(), size, count, factor.data(),
                                     out.data(), stride, of_values);
-      if (ops.pairs->few_end != nullptr) ops.pairs->few_end();
+      if (ops.pairs->few_end != nullptr) ops.pairs->few_end(count);
     };
     run(tile_ops_amxbf16(), found);
     run(tile_ops_avx512bf16(), want);
