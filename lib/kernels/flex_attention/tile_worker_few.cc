@@ -64,7 +64,9 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   score_few(begin, rows, what, first);
   Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far};
   if (pass == Pass::scores) {
-    const auto softmax = pairs_ != nullptr ? pairs_->few_softmax : ops_.few_softmax;
+    // A prob_mod sees probabilities as exact as the loops for many give them.
+    const bool coarse = pairs_ != nullptr && one_pass_ && !prob_;
+    const auto softmax = coarse ? pairs_->few_softmax : ops_.few_softmax;
     softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(), second);
   }
   lead_ = second.lead;
