@@ -89,8 +89,10 @@ struct Reading {
   }
 
  private:
+  // What is read of lines that rows do not fill may come to more than there is.
   std::size_t lead_at(std::size_t done) const {
-    return lead > far && bytes > 0 ? lead - (lead - far) * done / bytes : lead;
+    if (lead <= far || bytes == 0) return lead;
+    return done < bytes ? lead - (lead - far) * done / bytes : far;
   }
   void count_one() {
     lead += 64;

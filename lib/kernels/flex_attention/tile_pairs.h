@@ -8,6 +8,7 @@
 namespace {
 
 inline void fetch_row(const void* row, std::size_t bytes) {
+  if (bytes == 0) return;  // of nothing there may be no address either
   constexpr std::size_t distance = 8192;
   const char* at = static_cast<const char*>(row) + distance;
   for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + byte);
