@@ -30,7 +30,7 @@ constexpr std::size_t columns_for(std::size_t queries) {
   return queries <= 8 ? 8 : 16;
 }
 
-// One configuration for scores and values, since each costs as much as twenty lines of memory.
+// One configuration for scores and values, since nothing is read while tiles are configured.
 // Scores are [keys][queries], keys the first operand as they lie; outputs are [queries][numbers],
 // weights the first operand. More than eight queries are taken as sixteen, and all tiles have one
 // shape: then scores and values need not share them out, and two lines of V meet the weights at

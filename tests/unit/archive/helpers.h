@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
@@ -43,6 +44,11 @@ class BufferFile final : public io::ReadableFile {
   Bytes bytes_;
   io::fs::path path_ = "buffer";
 };
+
+// CPython is a peer in some tests. CI has it: there none of them is skipped.
+inline bool has_python() {
+  return std::system("python3 --version > /dev/null 2>&1") == 0;
+}
 
 inline Bytes random_bytes(std::size_t size, std::uint_fast32_t seed) {
   std::mt19937 random(seed);

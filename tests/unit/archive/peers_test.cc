@@ -59,12 +59,8 @@ struct Folder {
   }
 };
 
-bool has_python() {
-  return std::system("python3 --version > /dev/null 2>&1") == 0;
-}
-
 TEST_CASE("CPython's zipfile and Info-ZIP's unzip see the same members") {
-  if (!has_python()) SKIP("no python3");
+  if (!has_python()) SKIP("no python3, whose zipfile is the peer");
   Folder folder;
   auto contents = varied();
   std::string archive = folder.put(*pack(contents));
@@ -97,7 +93,7 @@ std::vector<Content> tricky(std::mt19937& random) {
 }
 
 TEST_CASE("whatever the writer takes, zipfile and unzip see as our reader does") {
-  if (!has_python()) SKIP("no python3");
+  if (!has_python()) SKIP("no python3, whose zipfile is the peer");
   Folder folder;
   io::fs::path samples = folder.folder.path() / "samples";
   std::mt19937 random(5);
@@ -118,7 +114,7 @@ TEST_CASE("whatever the writer takes, zipfile and unzip see as our reader does")
 }
 
 TEST_CASE("CPython's zipfile reads our ZIP64 headers") {
-  if (!has_python()) SKIP("no python3");
+  if (!has_python()) SKIP("no python3, whose zipfile is the peer");
   SparseFile sparse;
   ZeroFile zeros(std::uint64_t{1} << 40);
   ArchiveWriter writer(sparse);
@@ -186,7 +182,7 @@ TEST_CASE("libzip with consistency checks sees the same members") {
 }
 #else
 TEST_CASE("libzip with consistency checks sees the same members") {
-  SKIP("built without libzip");
+  SKIP("built without libzip, which is the peer (apt: libzip-dev)");
 }
 #endif
 
