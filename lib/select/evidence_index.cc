@@ -40,7 +40,7 @@ int cpu_grade(const Facts& measured, const Facts& wanted) {
 
 constexpr auto identifying = std::to_array<std::string_view>(
     {"amd.gfx", "apple.gpu_family", "intel.gpu_ip", "intel.npu_platform", "nvidia.sm_arch",
-     "qualcomm.htp_arch", "qualcomm.soc"});
+     "qualcomm.htp_arch", "qualcomm.soc", "vulkan.device"});
 
 int accelerator_grade(const Facts& measured, const Facts& wanted) {
   bool shared = false;

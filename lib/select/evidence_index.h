@@ -13,8 +13,8 @@ namespace onnxpack::select {
 // cpu: the same architecture and, where both state a microarchitecture, the same one (grade 2);
 // where one does not, the same height of x86_64.level or aarch64.version, or equal RISC-V
 // extensions (grade 1). gpu, npu: at least one identifying fact (SoC, HTP architecture, sm_arch,
-// gfx, NPU platform, GPU IP or family) is stated by both, and none differs (grade 2). Otherwise 0:
-// another kind of device.
+// gfx, NPU platform, GPU IP or family, Vulkan device) is stated by both, and none differs (grade
+// 2). Otherwise 0: another kind of device.
 int kind_grade(const target::Facts& measured, const target::Facts& wanted,
                std::string_view accelerator);
 

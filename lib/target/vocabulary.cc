@@ -59,6 +59,10 @@ constexpr std::array vocabulary_table = std::to_array<Feature>({
     {"runtime.*", version,
      "version of an installed runtime: runtime.onnxruntime, runtime.openvino, runtime.iree, "
      "runtime.qnn; runtime.onnxpack_ops is of the operators in libonnxpack_ops"},
+    {"vulkan.device", set,
+     "PCI vendor and device of the GPU as its Vulkan driver gives them: 10de:2330"},
+    {"vulkan.subgroup_size", set,
+     "subgroup sizes that the driver takes, the one it takes unless told otherwise first: 32"},
     {"vulkan.version", version, "newest Vulkan API version"},
     {"x86_64.level", ladder, "v1 to v4: every psABI level that the CPU and the system meet"},
 });

@@ -143,6 +143,26 @@ TEST_CASE("an accelerator stands before the CPU whatever the target lists first"
   CHECK(ladder_text(rank(manifest, request)) == "gpu > cpu > (original)");
 }
 
+TEST_CASE("what one GPU measured through Vulkan speaks for that GPU alone", "[rank]") {
+  auto manifest = package({variant("gpu", "vulkan")});
+  auto request = request_for("x86-64-v3");
+  auto on = [](target::Facts facts, const char* device) {
+    facts["accelerator.class"] = {"cpu", "gpu"};
+    facts["vulkan.version"] = {"1.3.277"};
+    facts["vulkan.device"] = {device};
+    return facts;
+  };
+  request.target.facts = on(request.target.facts, "10de:2330");
+  request.evidence = {measured(manifest, "x86-64-v3", "", 10),
+                      measured(manifest, "x86-64-v3", "gpu", 30)};
+  for (const char* device : {"10de:2330", "10de:2684"}) {
+    for (auto& evidence : request.evidence)
+      evidence.device.facts = on(evidence.device.facts, device);
+    bool same = request.target.facts["vulkan.device"].front() == device;
+    CHECK(ladder_text(rank(manifest, request)) == (same ? "(original) > gpu" : "gpu > (original)"));
+  }
+}
+
 TEST_CASE("a device class is needed even if no requirement says so", "[rank]") {
   auto gpu = variant("gpu", "vulkan");
   gpu.requirements.clear();

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 
-from . import child, installation
+from . import devices, installation
 from .protocol import Events, Json
-
-DEVICE = re.compile(r"^name: (.+)$", re.MULTILINE)
-API = re.compile(r"^api: (\d+\.\d+)", re.MULTILINE)
 
 
 def probe(events: Events) -> Json:
     found = installation.find()
-    facts: dict[str, list[str]] = {}
+    facts: devices.Facts = {}
     lines: list[str] = []
     if found.runtime_version:
         facts["runtime.iree"] = [found.runtime_version]
         lines.append(f"IREE runtime {found.runtime_version}")
-        lines += vulkan(events)
+        for more, said in (vulkan(events), gpu("cuda", events), gpu("hip", events)):
+            merge(facts, more)
+            lines += said
     else:
         lines.append(f"no IREE runtime: {installation.hint()}")
     for arch in installation.EMULATORS:
@@ -29,14 +28,30 @@ def probe(events: Events) -> Json:
     return {"facts": facts, "lines": lines}
 
 
-def vulkan(events: Events) -> list[str]:
-    """For people only. A device's class and Vulkan version are facts that would draw Vulkan variants to it, and a software
-    driver is slower than any CPU variant: whoever has a GPU states it in the target's file."""
-    runner = installation.program("iree-run-module")
-    if runner is None:
-        return []
-    finished = child.run([runner, "--dump_devices=vulkan"], events)
-    names, versions = DEVICE.findall(finished.output), API.findall(finished.output)
-    if finished.code != 0 or not names:
-        return ["no Vulkan device: install the GPU's driver, or Debian's software one (libvulkan1 mesa-vulkan-drivers)"]
-    return [f"Vulkan {version} device: {name}" for name, version in zip(names, versions)]
+def merge(facts: devices.Facts, more: devices.Facts) -> None:
+    for feature, values in more.items():
+        mine = facts.setdefault(feature, [])
+        mine += [value for value in values if value not in mine]
+
+
+def vulkan(events: Events) -> tuple[devices.Facts, list[str]]:
+    """The facts are of the device that variants run on; the lines are of all."""
+    found = devices.vulkan_devices(events)
+    device = devices.chosen(found)
+    if device is None:
+        return {}, ["no Vulkan device: install the GPU's driver, or Debian's software one (libvulkan1 mesa-vulkan-drivers)"]
+    lines = [
+        f"Vulkan {each.api} device: {each.name}" + ("" if each.hardware else ", a software driver: for verify alone")
+        for each in found
+    ]
+    return devices.vulkan_facts(device), lines
+
+
+def gpu(driver: str, events: Events) -> tuple[devices.Facts, list[str]]:
+    text = devices.dump(driver, events)
+    facts = devices.cuda_facts(text) if driver == "cuda" else devices.hip_facts(text)
+    if not facts:
+        return {}, []
+    name = re.search(r"^# --device=\w+://.*\n#   (.+)$", text, re.MULTILINE)
+    what = facts.get("amd.gfx") or [facts["nvidia.sm_arch"][0].replace("_real", "")]
+    return facts, [f"{driver.upper()} device: {name[1].strip() if name else 'of no name'} ({what[0]})"]

@@ -7,7 +7,7 @@ import os
 import re
 import statistics
 
-from . import child, cpu, installation, stages, tensors, vulkan
+from . import child, cpu, devices, installation, stages, tensors, vulkan
 from .protocol import Events, Failed, Json, Refused
 
 HOW_TO_GET = {
@@ -74,7 +74,7 @@ def run(request: Json, events: Events) -> Json:
     if not found.runtime_version:
         raise Refused("IREE's runtime is not installed", installation.hint(), "run")
     if job.info["driver"] == "vulkan":
-        vulkan.check_device(job.info.get("needs", {}), events)
+        return run_vulkan(job, found.runtime_version, events)
     if job.info["driver"] != "local":
         return run_native(job, job.info["driver"], found.runtime_version, events)
     needs = job.info.get("needs", {})
@@ -97,11 +97,25 @@ def check_cpu(needs: Json) -> None:
         raise Refused(f"the variant needs {', '.join(missing)}, which this CPU does not have", stage="run")
 
 
-def run_native(job: Job, driver: str, version: str, events: Events) -> Json:
+def run_vulkan(job: Job, version: str, events: Events) -> Json:
+    device = devices.chosen(devices.vulkan_devices(events))
+    if device is None:  # the runtime says why
+        return run_native(job, "vulkan", version, events)
+    vulkan.check_device(job.info.get("needs", {}), device)
+    answer = run_native(job, "vulkan", version, events, device.path, None if device.hardware else vulkan.SOFTWARE_ENVIRONMENT)
+    if not device.hardware:
+        answer["notes"].append("a software driver: right or wrong, but no measure of speed")
+    return answer
+
+
+def run_native(
+    job: Job, driver: str, version: str, events: Events, device: str = "", variables: dict[str, str] | None = None
+) -> Json:
     asked = {
         "module": job.module,
         "function": job.info["function"],
         "driver": driver,
+        "device": device,
         "threads": job.threads,
         "narrow": bool(job.info.get("int64_as_int32")),
         "inputs": job.inputs,
@@ -110,7 +124,6 @@ def run_native(job: Job, driver: str, version: str, events: Events) -> Json:
         "runs": job.runs,
     }
     try:
-        variables = vulkan.ENVIRONMENT if driver == "vulkan" else None
         answer = stages.call("run", asked, job.request["scratch_dir"], events, variables=variables)
     except Refused as refused:
         raise Refused(refused.reason, hint=refused.hint or HOW_TO_GET.get(driver, ""), stage="run") from refused

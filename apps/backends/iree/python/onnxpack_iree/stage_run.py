@@ -1,6 +1,6 @@
 """Stage `run`: a module in IREE's runtime, timed. In a process of its own, since code for the wrong device kills it.
 
-Request: module, function, driver, threads, narrow (the module has int32 for the graph's int64), inputs, outputs, warmup, runs. Answer: outputs, session_ms, first_run_ms, run_ms.
+Request: module, function, driver, device (its path; empty: the first), threads, narrow (the module has int32 for the graph's int64), inputs, outputs, warmup, runs. Answer: outputs, session_ms, first_run_ms, run_ms.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy
 from iree import runtime
 from iree.runtime import array_interop
 
-from . import vulkan
 from .protocol import Failed, Json, Refused
 from .tensors import numpy_name
 
@@ -22,7 +21,7 @@ def main(request: Json) -> Json:
     inputs = [read(tensor, request["narrow"]) for tensor in request["inputs"]]
     set_threads(request["threads"])
     began = time.perf_counter()
-    device, notes = open_device(request["driver"])
+    device, notes = open_device(request["driver"], request["device"])
     function, context = load(device, request["module"], request["function"])
     session_ms = milliseconds_since(began)
     call = Call(device, function, context, inputs, len(request["outputs"]))
@@ -82,22 +81,19 @@ def set_threads(count: int) -> None:
         runtime.flags.parse_flags(f"--task_topology_group_count={count}")
 
 
-def open_device(name: str) -> tuple[Any, list[str]]:
+def open_device(name: str, path: str) -> tuple[Any, list[str]]:
     """Errors: refused when the driver finds no device, with what it said."""
     if name.startswith("local"):
         return runtime.get_device(name), []
     try:
         driver = runtime.get_driver(name)
-        devices = driver.query_available_devices()
+        found = driver.query_available_devices()
     except Exception as error:  # RuntimeError of several makes: no loader library, no driver behind it
         raise Refused(f"no {name} device: {short(error)}", stage="run") from error
-    if not devices:
-        raise Refused(f"no {name} device: the driver lists none", stage="run")
-    called = str(devices[0].get("name", name))
-    notes = [f"device: {called}"]
-    if any(word in called.lower() for word in vulkan.SOFTWARE):
-        notes.append("a software driver: right or wrong, but no measure of speed")
-    return driver.create_device(devices[0]), notes
+    device = next((each for each in found if path in ("", each.get("path"))), None)
+    if device is None:
+        raise Refused(f"no {name} device: the driver lists {f'none of path {path}' if found else 'none'}", stage="run")
+    return driver.create_device(device), [f"device: {device.get('name', name)}"]
 
 
 def load(device: Any, path: str, function: str) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import child, installation
+from . import child, devices, installation
 from .protocol import Events, Failed, Json, Refused
 from .targets import Plan
 
@@ -20,8 +20,7 @@ HOW_TO_GET_A_DEVICE = "install the GPU's Vulkan driver; Debian's software one: a
 
 # For Mesa's software driver only: its LLVM spends minutes on the unrolled loops of a convolution, and the threads that wait for
 # it spin. Its speed is nobody's concern.
-ENVIRONMENT = {"GALLIVM_PERF": "nopt"}
-SOFTWARE = ("llvmpipe", "lavapipe", "swiftshader")
+SOFTWARE_ENVIRONMENT = {"GALLIVM_PERF": "nopt"}
 
 FEATURE = "vulkan.subgroup_size"
 PORTABLE_SIZE = 8
@@ -29,8 +28,6 @@ PORTABLE_SIZE = 8
 EMPTY_MODULE = "func.func @main(%a: tensor<1xf32>) -> tensor<1xf32> { return %a : tensor<1xf32> }\n"
 DEVICE = re.compile(r'#hal\.device\.target<"vulkan", \[.*\]> : !hal\.device')
 SIZES = re.compile(r"subgroup_size_choices = \[([\d, ]+)\]")
-
-SUBGROUP = re.compile(r"^subgroup: size=(\d+).*?minSubgroupSize=(\d+) maxSubgroupSize=(\d+)", re.MULTILINE)
 
 
 def choose(plan: Plan, target: Json, scratch: str, events: Events) -> str:
@@ -69,17 +66,13 @@ def device_text(plan: Plan, scratch: str, events: Events) -> str:
     return found[0]
 
 
-def check_device(needs: Json, events: Events) -> None:
+def check_device(needs: Json, device: devices.VulkanDevice) -> None:
     """Errors: refused when the device would run the code and get it wrong."""
     least, sizes = needs.get("least_subgroup_size", 0), needs.get("subgroup_sizes", [])
-    runner = installation.program("iree-run-module")
-    if runner is None or not (least or sizes):
-        return
-    found = SUBGROUP.search(child.run([runner, "--dump_devices=vulkan"], events).output)
-    if found is None:
-        return  # no device at all: opening it says so
-    smallest, largest = int(found[2]), int(found[3])
-    has = found[1] if smallest == largest else f"{smallest} to {largest}"
+    smallest, largest = device.smallest_subgroup, device.largest_subgroup
+    if not largest:
+        return  # it does not say, and what it cannot do it refuses
+    has = str(smallest) if smallest == largest else f"{smallest} to {largest}"
     if smallest < least:
         raise Refused(
             f"the variant is for GPUs with subgroups of at least {least}, this device has {has}", stage="run"
