@@ -121,6 +121,14 @@ void interpret(const Outcome& outcome, Backend& out) {
 
 }  // namespace
 
+std::string Backend::compile_problem() const {
+  return usable() && !description.compiles ? printable(description.reason) : problem;
+}
+
+std::string Backend::compile_hint() const {
+  return usable() && !description.compiles ? printable(description.hint) : hint;
+}
+
 Discovery discover(const Places& places) {
   Search search;
   if (!places.libexec.empty()) search.folder(places.libexec, "libexec");

@@ -48,6 +48,7 @@ json::Value backends_document(const std::vector<package::BackendInfo>& backends)
                          {"path", backend.path},
                          {"shadowed", strings(backend.shadowed)},
                          {"usable", backend.usable},
+                         {"compiles", backend.compiles},
                          {"problem", backend.problem},
                          {"hint", backend.hint},
                          {"description", backend.description},

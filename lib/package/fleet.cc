@@ -15,7 +15,7 @@ namespace onnxpack::package {
 namespace {
 
 bool compiles(const InstalledBackend& backend) {
-  return backend.problem.empty() && backend.description.available;
+  return backend.compile_problem().empty();
 }
 
 // What a build for the target would put into a package, as far as selection can see it.

@@ -52,8 +52,9 @@ BackendInfo info(const InstalledBackend& backend) {
   out.path = backend.program.path.string();
   for (const auto& path : backend.program.shadowed) out.shadowed.push_back(path.string());
   out.usable = backend.usable();
-  out.problem = backend.problem;
-  out.hint = backend.hint;
+  out.problem = backend.compile_problem();
+  out.compiles = out.problem.empty();
+  out.hint = backend.compile_hint();
   const auto& description = backend.description;
   out.description = description.description;
   out.ep = description.ep;
@@ -65,7 +66,7 @@ BackendInfo info(const InstalledBackend& backend) {
         fmt::format("{}: {} {}", option.name, option.description, json::compact(option.schema)));
   }
   for (const auto& profile : target::profiles()) {
-    if (protocol::serves(description, profile).served) out.profiles.push_back(profile.name);
+    if (out.compiles && protocol::serves(description, profile).served) out.profiles.push_back(profile.name);
   }
   for (const auto& need : description.needs)
     out.needs.push_back({need.name, need.found, need.where, need.how});

@@ -200,10 +200,11 @@ class Planner {
                    const CompileSettings& settings, const model::ShapeRequest& shapes) {
     const target::Target& target = request_.targets[t];
     bool asked = !request_.backends.empty();
-    if (!backend.problem.empty()) {
-      if (asked)
-        plan_.refused.push_back(
-            not_usable(target, components_[c], backend, backend.problem, backend.hint));
+    if (std::string problem = backend.compile_problem(); !problem.empty()) {
+      if (asked) {
+        plan_.refused.push_back(not_usable(target, components_[c], backend, std::move(problem),
+                                           backend.compile_hint()));
+      }
       // One that nobody named is said once, and only where it would have taken part.
       if (!asked && protocol::serves(backend.description, target).served) idle_.insert(&backend);
       return {};
@@ -239,9 +240,10 @@ class Planner {
 
   void warn_idle() {
     for (const InstalledBackend* backend : idle_) {
-      std::string hint = backend->hint.empty() ? "" : fmt::format("; {}", backend->hint);
-      plan_.warnings.push_back(fmt::format("backend {} takes no part: {}{}", backend->program.name,
-                                           backend->problem, hint));
+      std::string hint = backend->compile_hint();
+      plan_.warnings.push_back(fmt::format("backend {} takes no part: {}{}{}",
+                                           backend->program.name, backend->compile_problem(),
+                                           hint.empty() ? "" : "; ", hint));
     }
   }
 

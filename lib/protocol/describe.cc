@@ -141,6 +141,7 @@ json::Value to_json(const DescribeResponse& response) {
                                   {"protocol", to_json(response.protocol)},
                                   {"deterministic", response.deterministic},
                                   {"available", response.available}});
+  if (!response.compiles) out["compiles"] = false;
   put(out, "description", response.description);
   json::Array verbs;
   for (Verb verb : response.verbs) verbs.emplace_back(to_string(verb));
@@ -177,11 +178,14 @@ Result<DescribeResponse> describe_response_from_json(const json::Cursor& cursor)
   ONNXPACK_TRY(out.needs, json::read_optional_array(cursor, "needs", need_from_json));
   ONNXPACK_TRY(out.deterministic, cursor.boolean_or("deterministic", false));
   ONNXPACK_TRY(out.available, cursor.boolean_or("available", true));
+  ONNXPACK_TRY(out.compiles, cursor.boolean_or("compiles", true));
   std::swap(out.reason, out.answer.reason);
   std::swap(out.hint, out.answer.hint);
   if (!out.available && out.reason.empty()) {
     return std::unexpected(cursor.error("a backend that is not available wants a \"reason\""));
   }
+  if (!out.compiles && out.reason.empty())
+    return std::unexpected(cursor.error("a backend that does not compile wants a \"reason\""));
   return out;
 }
 

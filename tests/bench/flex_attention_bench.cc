@@ -1,9 +1,11 @@
 // FlexAttention's kernels alone, without ONNX Runtime.
-// usage: bench_flex_attention types|decode|calls [threads] [rounds] [part of a row, for decode]
+// usage: bench_flex_attention types|decode|calls [threads] [rounds] [part of a row] [MiB]
+// Part of a row and MiB are for decode; MiB are those of K and V together, 256 unless given.
 // ONNXPACK_KERNELS names an instruction set to keep to, as for the operator library.
 //
-// types: bf16 and f16 against f32, dense and causal. decode: 1 to 16 queries over K and V of 256
-// MB, the bytes of K and V by time against the speed of reading the same memory in the same rounds:
+// types: bf16 and f16 against f32, dense and causal. decode: 1 to 16 queries over K and V that
+// no cache should have (MiB says how much; a third cache of a server may be larger than 256 MiB),
+// the bytes of K and V by time against the speed of reading the same memory in the same rounds:
 // plain loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16
 // KiB ahead, each thread its own share. calls: the time of one, over K and V that a cache has.
 //
@@ -54,10 +56,10 @@ class Threads final : public Parallel {
   void run(std::size_t count, void (*task)(void*, std::size_t), void* state) override {
     task_ = task;
     state_ = state;
-    for (std::size_t i = 1; i < count; ++i) has_work_[i] = true;
+    for (std::size_t i = 1; i < count; ++i) has_work_[i].set = true;
     if (count > 0) task(state, 0);
     for (std::size_t i = 1; i < count; ++i) {
-      while (has_work_[i]) {
+      while (has_work_[i].set) {
       }
     }
   }
@@ -65,13 +67,17 @@ class Threads final : public Parallel {
  private:
   void serve(std::size_t i) {
     while (!stop_) {
-      if (!has_work_[i]) continue;
+      if (!has_work_[i].set) continue;
       task_(state_, i);
-      has_work_[i] = false;
+      has_work_[i].set = false;
     }
   }
 
-  std::vector<std::atomic<bool>> has_work_;
+  // Each on a line of its own: the others spin on theirs.
+  struct alignas(64) Flag {
+    std::atomic<bool> set = false;
+  };
+  std::vector<Flag> has_work_;
   std::atomic<bool> stop_ = false;
   void (*task_)(void*, std::size_t) = nullptr;
   void* state_ = nullptr;
@@ -255,7 +261,7 @@ void types(std::size_t threads, int rounds) {
   }
 }
 
-void decode(std::size_t threads, int rounds, const std::string& only) {
+void decode(std::size_t threads, int rounds, const std::string& only, std::int64_t mebibytes) {
   Threads parallel(threads);
   struct Row {
     std::int64_t queries, heads, kv_heads, size;
@@ -270,7 +276,7 @@ void decode(std::size_t threads, int rounds, const std::string& only) {
                     static_cast<int>(row.heads), static_cast<int>(row.kv_heads),
                     static_cast<int>(row.size));
       if (std::string(what).find(only) == std::string::npos) continue;
-      const std::int64_t bytes = 128 << 20;
+      const std::int64_t bytes = mebibytes << 19;  // of each
       const std::int64_t keys = bytes / (row.kv_heads * row.size * (type == Type::f32 ? 4 : 2));
       Problem p(type, false, row.heads, row.kv_heads, row.queries, keys, row.size);
       const double work = 2.0 * static_cast<double>(p.key_bytes());
@@ -330,12 +336,12 @@ int main(int argc, char** argv) {
   if (what == "types") {
     types(threads, rounds);
   } else if (what == "decode") {
-    decode(threads, rounds, argc > 4 ? argv[4] : "");
+    decode(threads, rounds, argc > 4 ? argv[4] : "", argc > 5 ? std::atoi(argv[5]) : 256);
   } else if (what == "calls") {
     calls(threads, rounds);
   } else {
     std::fprintf(stderr,
-                 "usage: bench_flex_attention types|decode|calls [threads] [rounds] [row]\n");
+                 "usage: bench_flex_attention types|decode|calls [threads] [rounds] [row] [MiB]\n");
     return 2;
   }
   return 0;

@@ -59,7 +59,7 @@ class Backend:
             call = self.in_folder(pathlib.Path(folder)).call("describe", {})
         if call.code != 0 or call.response is None or call.response.get("status") != "ok":
             return None  # broken is not unavailable: the suite will say so
-        if not call.response.get("available", True):
+        if not call.response.get("available", True) or not call.response.get("compiles", True):
             return call.response.get("reason", "no reason given")
         needs = {need["name"]: need for need in call.response.get("needs", [])}
         for part in parts:

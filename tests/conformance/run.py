@@ -7,7 +7,7 @@ Settings (by default backends/NAME.json beside this file) say for one backend: t
 support and the failures that are expected, each with its reason. An unsupported case is not run; an expected failure is run and breaks
 the suite as soon as it passes. BACKEND@ROW.json is one more target of a backend, whose "only" may list the cases that ask about it, and
 whose "needs" the parts of the backend (by their names in its description) without which there is nothing to ask.
-Exit code 0: as expected, 1: not, 77: the backend is not available here (with its reason).
+Exit code 0: as expected, 1: not, 77: the backend is not available here, or compiles nothing (with its reason).
 """
 
 import argparse

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 import support
+from onnxpack_iree import describe, installation
 from support import MODULES, Work
 
 
@@ -15,7 +17,8 @@ class Describe(unittest.TestCase):
         code, answer = Work(self).call("describe", {})
         self.assertEqual(code, 0)
         self.assertEqual((answer["status"], answer["name"], answer["ep"]), ("ok", "iree", "onnxpack.iree"))
-        self.assertEqual(answer["available"], support.has("iree.compiler", "iree.runtime", "onnx", "numpy"))
+        compiles = answer["available"] and answer.get("compiles", True)
+        self.assertEqual(compiles, support.has("iree.compiler", "iree.runtime", "onnx", "numpy"))
         self.assertTrue(all(option["schema"]["type"] and "default" in option["schema"] for option in answer["options"]))
 
     def test_without_iree_it_says_how_to_get_it(self) -> None:
@@ -32,6 +35,17 @@ class Describe(unittest.TestCase):
         self.assertIn("has no iree-base-compiler, iree-base-runtime, onnx, numpy", answer["reason"])
         self.assertIn("cmake/setup.sh --backend iree", answer["hint"])
         self.assertEqual([need["found"] for need in answer["needs"]], [False] * 4)
+
+    def test_a_runtime_alone_runs_and_does_not_compile(self) -> None:
+        versions = {"iree-base-runtime": "3.13.0", "numpy": "2.3.0"}
+        with mock.patch.object(installation, "find", return_value=installation.Installation(versions)):
+            answer = describe.describe()
+        self.assertEqual((answer["available"], answer["compiles"]), (True, False))
+        self.assertIn("has no iree-base-compiler, onnx", answer["reason"])
+        self.assertIn("cmake/setup.sh --backend iree", answer["hint"])
+        del versions["numpy"]
+        with mock.patch.object(installation, "find", return_value=installation.Installation(versions)):
+            self.assertFalse(describe.describe()["available"])
 
     def test_imports_nothing_of_iree(self) -> None:
         work = Work(self)

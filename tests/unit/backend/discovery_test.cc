@@ -91,8 +91,17 @@ TEST_CASE("describe tells usable backends from broken ones") {
         "onnx-pack, or an older release of the backend");
   CHECK(problem("cannot-describe") == "cannot-describe describe crashed: signal 6 (SIGABRT)");
   CHECK(problem("no-interpreter").starts_with("no-interpreter describe did not start: "));
-  const Backend& good =
-      *std::ranges::find(*all, "good", [](const Backend& b) { return b.program.name; });
+  auto named = [&](std::string_view name) -> const Backend& {
+    return *std::ranges::find(*all, name, [](const Backend& b) { return b.program.name; });
+  };
+  // A runtime without its compiler is a backend all the same, for what was compiled elsewhere.
+  const Backend& runs_only = named("runs-only");
+  CHECK(runs_only.usable());
+  CHECK(runs_only.compile_problem() == "libvendor-compiler.so.3 was not found");
+  CHECK(runs_only.compile_hint() == "apt install vendor-sdk");
+  CHECK(named("unavailable").compile_problem() == "libvendor.so.3 was not found");
+  const Backend& good = named("good");
+  CHECK(good.compile_problem().empty());
   CHECK(good.program_sha256.size() == 64);
   CHECK(good.description.deterministic);
   CHECK(protocol::serves(good.description, target::Target{}).served);

@@ -161,6 +161,10 @@ TEST_CASE("a later minor version's verbs and fields do no harm") {
       complaint(
           R"({"status": "ok", "name": "x", "protocol": {"min": "1.0", "max": "1.0"}, "verbs": [], "available": false})",
           describe_response_from_json) == "a backend that is not available wants a \"reason\"");
+  CHECK(
+      complaint(
+          R"({"status": "ok", "name": "x", "protocol": {"min": "1.0", "max": "1.0"}, "verbs": [], "compiles": false})",
+          describe_response_from_json) == "a backend that does not compile wants a \"reason\"");
 }
 
 TEST_CASE("the host decides who serves a target, and says why not") {

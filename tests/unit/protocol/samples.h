@@ -106,6 +106,7 @@ inline DescribeResponse full_describe_response() {
   out.needs = {{.name = "iree-compile", .found = false, .where = "/opt/iree", .how = "install it"}};
   out.deterministic = true;
   out.available = false;
+  out.compiles = false;
   out.reason = "iree-compile was not found";
   out.hint = "install it";
   return out;

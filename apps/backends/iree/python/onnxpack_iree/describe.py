@@ -20,8 +20,10 @@ def describe() -> Json:
         "options": options.describe(),
         "needs": [need(found, name) for name in installation.NEEDED],
         "deterministic": True,  # tests/backends/iree/determinism_test.py
-        "available": not reason,
+        "available": not reason or found.runs,
     }
+    if reason and found.runs:
+        out["compiles"] = False
     if reason:
         out |= {"reason": reason, "hint": installation.hint()}
     return out

@@ -18,6 +18,9 @@ NEEDED = {
     "numpy": "reading and preparing models",
 }
 
+TO_RUN = ("iree-base-runtime", "numpy")
+OLDEST_PYTHON = (3, 9)
+
 # Where the runtime of another architecture lies below the virtual environment: its wheel, unpacked.
 EMULATED_FOLDER = "emulated"
 EMULATORS = {"arm64": ("qemu-aarch64", "/usr/aarch64-linux-gnu")}
@@ -48,9 +51,14 @@ class Installation:
     def runtime_version(self) -> str:
         return self.versions.get("iree-base-runtime", "")
 
+    @property
+    def runs(self) -> bool:
+        """Whether variants can be run: a device has the runtime alone."""
+        return sys.version_info >= OLDEST_PYTHON and not set(TO_RUN) & set(self.missing)
+
     def reason(self) -> str:
         """Why nothing can be compiled; empty when all is here."""
-        if sys.version_info < (3, 9):
+        if sys.version_info < OLDEST_PYTHON:
             return f"wants Python 3.9 or newer, found {sys.version.split()[0]} ({sys.executable})"
         if not self.missing:
             return ""

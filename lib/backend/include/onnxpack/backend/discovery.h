@@ -50,6 +50,10 @@ struct Backend {
   std::string problem;  // "libvendor.so.3 was not found", or the headline of a failed describe
   std::string hint;
   bool usable() const { return problem.empty(); }
+  // Why it compiles nothing here; empty where it does. A device that runs variants needs no
+  // compiler, so a usable backend may have such a reason.
+  std::string compile_problem() const;
+  std::string compile_hint() const;
 };
 
 struct DescribeOptions {

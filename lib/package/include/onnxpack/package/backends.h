@@ -23,7 +23,8 @@ struct BackendInfo {
   std::string path;
   std::vector<std::string> shadowed;  // other programs of the same name, later in the search order
   bool usable = false;
-  std::string problem;  // why it is not usable
+  bool compiles = false;  // usable, and not for running variants alone
+  std::string problem;    // why it is not usable, or compiles nothing
   std::string hint;
   std::string description;
   std::string ep;

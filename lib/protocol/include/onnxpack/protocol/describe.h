@@ -62,7 +62,8 @@ struct DescribeResponse {
   std::vector<Need> needs;
   bool deterministic = false;  // same request, same bytes
   bool available = true;
-  std::string reason;  // why not, when not available
+  bool compiles = true;  // false: it runs variants here, but what compiles them is not installed
+  std::string reason;    // why not, when not available or when it does not compile
   std::string hint;    // what to install
   bool operator==(const DescribeResponse&) const = default;
 };
