@@ -1,7 +1,6 @@
 #include "evidence_index.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -38,13 +37,10 @@ int cpu_grade(const Facts& measured, const Facts& wanted) {
   return a != nullptr && b != nullptr && *a == *b ? 1 : 0;
 }
 
-constexpr auto identifying = std::to_array<std::string_view>(
-    {"amd.gfx", "apple.gpu_family", "intel.gpu_ip", "intel.npu_platform", "nvidia.sm_arch",
-     "qualcomm.htp_arch", "qualcomm.soc", "vulkan.device"});
-
 int accelerator_grade(const Facts& measured, const Facts& wanted) {
   bool shared = false;
-  for (std::string_view feature : identifying) {
+  for (const auto& [feature, values] : wanted) {
+    if (!target::identifies_accelerator(feature)) continue;
     auto a = own(measured, feature);
     auto b = own(wanted, feature);
     if (!a || !b) continue;

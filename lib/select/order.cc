@@ -75,9 +75,8 @@ std::string tier_difference(const Key& winner, const Key& next) {
                                   "be slower than it",
                                   name_of(next))
                             : fmt::format(
-                                  "{} is not measured on such a device: a CPU variant without a "
-                                  "measurement stands below "
-                                  "the original graph",
+                                  "{} is not measured on such a device: without a measurement "
+                                  "code for a CPU, or for any GPU, stands below the original graph",
                                   name_of(next));
     case Tier::measured_slower:
     case Tier::unmeasured:

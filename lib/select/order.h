@@ -15,11 +15,11 @@ namespace onnxpack::select {
 // Where an entry stands relative to the original graph.
 enum class Tier {
   measured_faster,  // measured, and faster than the original was
-  presumed_faster,  // not comparable by measurement: an accelerator the target states, or the
-                    // caller's word (Unmeasured::above_original)
+  presumed_faster,  // not comparable by measurement: made for an accelerator the target states, or
+                    // the caller's word (Unmeasured::above_original)
   original,
   measured_slower,    // measured, and not faster; or measured where the original was not
-  unmeasured,         // a CPU variant nobody measured
+  unmeasured,         // for a CPU, or for any GPU, and nobody measured it
   original_to_lower,  // the original, nobody measured it, and no runtime loads it as it is
 };
 

@@ -155,6 +155,13 @@ std::vector<std::string> promised_features(std::string_view ladder, std::string_
   return out;
 }
 
+bool identifies_accelerator(std::string_view feature) {
+  static constexpr auto features = std::to_array<std::string_view>(
+      {"amd.gfx", "apple.gpu_family", "intel.gpu_ip", "intel.npu_platform", "nvidia.sm_arch",
+       "qualcomm.htp_arch", "qualcomm.soc", "vulkan.device"});
+  return std::ranges::find(features, feature) != features.end();
+}
+
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);

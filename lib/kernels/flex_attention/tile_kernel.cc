@@ -25,7 +25,7 @@ class Parts {
         v_size_(static_cast<std::size_t>(v_size)),
         lanes_((plan.widest + 15) / 16 * 16),
         stride_((v_size_ + 2) * lanes_),
-        floats_(plan.parts > 1 ? plan.tiles.size() * plan.parts * stride_ : 0) {}
+        floats_(room_, plan.parts > 1 ? plan.tiles.size() * plan.parts * stride_ : 0) {}
 
   void keep(std::size_t tile, std::size_t part, const Worker::State& state) {
     float* at = floats_.data() + (tile * parts_ + part) * stride_;
@@ -64,6 +64,7 @@ class Parts {
   std::size_t v_size_;
   std::size_t lanes_;
   std::size_t stride_;
+  Room room_;
   Floats floats_;
 };
 

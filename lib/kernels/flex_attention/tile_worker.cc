@@ -40,20 +40,20 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
   make_room(widest);
 }
 
-// Not more than these tiles need: for a few queries of one head memory that the system has to give
-// and take back cost six times what is computed over 64 keys.
+// Not more than these tiles need: what a thread keeps is small then, and a call that finds nothing
+// kept, the first, is not much slower.
 void Worker::make_room(std::size_t widest) {
   const bool few = widest <= few_limit();
   const std::size_t lanes = few ? lane_step : most_lanes;
-  queries_ = Floats(few_stride_ * lanes);
-  out_ = Floats(out_stride_ * lanes);
-  maximum_ = Floats(lanes);
-  sum_ = Floats(lanes);
-  factor_ = Floats(lanes);
-  few_tile_ = Floats(most_few_rows * lane_step);
-  if (!few || score_ || prob_) tile_ = Floats(most_rows * lanes);
+  queries_ = Floats(room_, few_stride_ * lanes);
+  out_ = Floats(room_, out_stride_ * lanes);
+  maximum_ = Floats(room_, lanes);
+  sum_ = Floats(room_, lanes);
+  factor_ = Floats(room_, lanes);
+  few_tile_ = Floats(room_, most_few_rows * lane_step);
+  if (!few || score_ || prob_) tile_ = Floats(room_, most_rows * lanes);
   if (call_.spec.element == Type::f32) return;
-  rows_ = Floats(std::max(few_stride_, out_stride_) * lanes);
+  rows_ = Floats(room_, std::max(few_stride_, out_stride_) * lanes);
   if (few) return;
   // Of bf16 4096 keys of size 128. That a cache still has them matters less than that they need not
   // be converted again: Emerald Rapids, 2 MiB of second cache, such a head 1.3 times as fast as
@@ -70,9 +70,9 @@ void Worker::make_room(std::size_t widest) {
     values_ready_.resize(blocks);
   }
   const std::size_t rows = keeps_ ? blocks * most_rows : most_rows;
-  keys_ = Floats(key_floats * rows);
-  values_ = Floats(size(a_.v_size) * rows / (pairs_ != nullptr ? 2 : 1));
-  if (pairs_ != nullptr) packed_ = Floats(most_rows / 2 * most_lanes);
+  keys_ = Floats(room_, key_floats * rows);
+  values_ = Floats(room_, size(a_.v_size) * rows / (pairs_ != nullptr ? 2 : 1));
+  if (pairs_ != nullptr) packed_ = Floats(room_, most_rows / 2 * most_lanes);
 }
 
 // By AVX-512 more than 8 queries are as fast by the loops for many.

@@ -3,28 +3,15 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "flex_attention/kernel.h"
+#include "flex_attention/room.h"
 #include "flex_attention/tile_plan.h"
 #include "flex_attention/tile_program.h"
 
 namespace onnxpack::kernels::flex {
-
-// 64-byte aligned floats, not set to anything.
-class Floats {
- public:
-  explicit Floats(std::size_t count = 0) : bytes_(new std::byte[count * sizeof(float) + 64]) {}
-  float* data() {
-    const auto at = reinterpret_cast<std::uintptr_t>(bytes_.get());
-    return reinterpret_cast<float*>((at + 63) / 64 * 64);
-  }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
-};
 
 class Worker {
  public:
@@ -120,6 +107,7 @@ class Worker {
   bool keeps_ = false;
   std::vector<bool> keys_ready_, values_ready_;
   std::size_t pair_stride_, few_stride_, out_stride_;
+  Room room_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
   std::size_t few_ = 0;   // how many queries, if they take the loops for few

@@ -25,8 +25,8 @@ TEST_CASE("an unmeasured CPU variant stands below the original, unless told othe
   auto selection = rank(manifest, request);
   CHECK(ladder_text(selection) == "(original) > v4 > v3");
   CHECK(selection->decided_by ==
-        "v4 is not measured on such a device: a CPU variant without a measurement stands below the "
-        "original graph");
+        "v4 is not measured on such a device: without a measurement code for a CPU, or for any GPU, "
+        "stands below the original graph");
   CHECK(selection->ladder[0].place == Place::selected);
   CHECK(selection->ladder[1].place == Place::compatible);
   CHECK(selection->ladder[1].reason ==
@@ -119,18 +119,18 @@ TEST_CASE("an accelerator that the target states stands above the original until
   auto request = request_for("qualcomm-sm8650");
   request.target.facts["vulkan.version"] = {"1.3"};
   auto selection = rank(manifest, request);
-  CHECK(ladder_text(selection) == "npu > gpu > (original) > cpu");
-  CHECK(selection->decided_by == "the target's order of accelerators, against gpu");
+  // Code for any GPU is presumed nothing of: it lost to the CPU on the GPU it was tried on.
+  CHECK(ladder_text(selection) == "npu > (original) > gpu > cpu");
   CHECK(selection->ladder[0].reason ==
         "npu of the target, presumed faster than the original graph");
   // Measured slower than the original it falls below it.
   request.evidence = {measured(manifest, "qualcomm-sm8650", "", 10),
                       measured(manifest, "qualcomm-sm8650", "npu", 30)};
-  CHECK(ladder_text(rank(manifest, request)) == "gpu > (original) > npu > cpu");
+  CHECK(ladder_text(rank(manifest, request)) == "(original) > npu > gpu > cpu");
   // What another SoC measured says nothing about this one.
   request.evidence = {measured(manifest, "qualcomm-sm8650", "", 10),
                       measured(manifest, "qualcomm-sm8550", "npu", 30)};
-  CHECK(ladder_text(rank(manifest, request)) == "npu > gpu > (original) > cpu");
+  CHECK(ladder_text(rank(manifest, request)) == "npu > (original) > gpu > cpu");
 }
 
 TEST_CASE("an accelerator stands before the CPU whatever the target lists first", "[rank]") {
@@ -138,9 +138,19 @@ TEST_CASE("an accelerator stands before the CPU whatever the target lists first"
   auto request = request_for("x86-64-v3");
   request.target.facts["accelerator.class"] = {"cpu", "gpu"};
   request.target.facts["vulkan.version"] = {"1.3"};
-  CHECK(ladder_text(rank(manifest, request)) == "gpu > (original) > cpu");
+  CHECK(ladder_text(rank(manifest, request)) == "(original) > gpu > cpu");
   request.unmeasured = Unmeasured::above_original;
   CHECK(ladder_text(rank(manifest, request)) == "gpu > cpu > (original)");
+}
+
+TEST_CASE("code made for one GPU is presumed faster, code for any is not", "[rank]") {
+  auto manifest = package({variant("any", "vulkan"), variant("own", "cuda-sm_90")});
+  auto request = request_for("cuda-sm_90");
+  request.target.facts["vulkan.version"] = {"1.3"};
+  CHECK(ladder_text(rank(manifest, request)) == "own > (original) > any");
+  manifest.variants[0].requirements.push_back(
+      {"accelerator.vendor", target::Test::any_of, {"nvidia"}});
+  CHECK(ladder_text(rank(manifest, request)) == "own > any > (original)");
 }
 
 TEST_CASE("what one GPU measured through Vulkan speaks for that GPU alone", "[rank]") {
@@ -154,12 +164,12 @@ TEST_CASE("what one GPU measured through Vulkan speaks for that GPU alone", "[ra
   };
   request.target.facts = on(request.target.facts, "10de:2330");
   request.evidence = {measured(manifest, "x86-64-v3", "", 10),
-                      measured(manifest, "x86-64-v3", "gpu", 30)};
+                      measured(manifest, "x86-64-v3", "gpu", 5)};
   for (const char* device : {"10de:2330", "10de:2684"}) {
     for (auto& evidence : request.evidence)
       evidence.device.facts = on(evidence.device.facts, device);
     bool same = request.target.facts["vulkan.device"].front() == device;
-    CHECK(ladder_text(rank(manifest, request)) == (same ? "(original) > gpu" : "gpu > (original)"));
+    CHECK(ladder_text(rank(manifest, request)) == (same ? "gpu > (original)" : "(original) > gpu"));
   }
 }
 
