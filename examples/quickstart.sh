@@ -75,7 +75,7 @@ show onnx-pack inspect detector.onnxpkg
 show onnx-pack verify detector.onnxpkg --input x=text.npy --runs 5
 # How fast is what suits this machine? In turns, each in a process of its own, against the original.
 show onnx-pack bench detector.onnxpkg --input x=text.npy --record evidence.json
-# What was measured here ranks; without --evidence a CPU variant nobody measured stands below the original graph.
+# What was measured here ranks; without --evidence a variant for a CPU or any GPU stands below the original graph.
 show onnx-pack select detector.onnxpkg --target host --input-shape x:1,3,64,160 --evidence evidence.json --explain -o slim.onnxpkg --force
 show onnx-pack select detector.onnxpkg --target qualcomm-sm8650 --dry-run
 show onnx-pack extract slim.onnxpkg --original -o back --force

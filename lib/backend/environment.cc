@@ -22,13 +22,13 @@ constexpr std::array<std::string_view, 32> allowed = {
     // sanitizers of our own test builds
     "ASAN_OPTIONS", "UBSAN_OPTIONS"};
 
-bool is_allowed(std::string_view name) {
+}  // namespace
+
+bool reaches_backends(std::string_view name) {
   return std::ranges::any_of(allowed, [&](std::string_view entry) {
     return entry.ends_with('_') ? name.starts_with(entry) : name == entry;
   });
 }
-
-}  // namespace
 
 std::map<std::string, std::string> backend_environment() {
   std::map<std::string, std::string> out;
@@ -37,7 +37,7 @@ std::map<std::string, std::string> backend_environment() {
     auto equals = text.find('=');
     if (equals == std::string_view::npos) continue;
     std::string_view name = text.substr(0, equals);
-    if (is_allowed(name)) out.emplace(name, text.substr(equals + 1));
+    if (reaches_backends(name)) out.emplace(name, text.substr(equals + 1));
   }
   out["LC_ALL"] = "C.UTF-8";
   out["PYTHONHASHSEED"] = "0";

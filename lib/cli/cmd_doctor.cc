@@ -61,6 +61,10 @@ class Doctor final : public Command {
     return static_cast<std::size_t>(
         std::ranges::count_if(backends_, [](const auto& backend) { return backend.usable; }));
   }
+  std::size_t compiling() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(backends_, [](const auto& backend) { return backend.compiles; }));
+  }
   std::vector<std::string> problems() const;
   std::string summary() const;
 
@@ -92,7 +96,11 @@ Result<ExitCode> Doctor::run(Context& context) {
 std::vector<std::string> Doctor::problems() const {
   std::vector<std::string> out;
   for (const auto& backend : backends_) {
-    if (!backend.usable) out.push_back(fmt::format("backend {} is not usable", backend.name));
+    if (!backend.usable) {
+      out.push_back(fmt::format("backend {} is not usable", backend.name));
+    } else if (!backend.compiles) {
+      out.push_back(fmt::format("backend {} runs variants only", backend.name));
+    }
   }
   for (const auto& folder : folders_) {
     if (!folder.writable)
@@ -107,7 +115,8 @@ std::string Doctor::summary() const {
            "extract and verify --integrity-only work";
   }
   auto found = problems();
-  std::string out = fmt::format("ready: {} usable", count(usable(), "backend"));
+  std::string out = compiling() == 0 ? std::string("ready to run what was compiled elsewhere")
+                                     : fmt::format("ready: {} usable", count(usable(), "backend"));
   return found.empty() ? out : fmt::format("{}, but {}", out, join(found, "; "));
 }
 

@@ -57,7 +57,8 @@ void Plan::declare(Flags& flags) {
               targets_);
   flags.heading("Of a package: how its variants are ranked");
   flags.paths("--evidence", "FILE", "measurements to go by; may be repeated", evidence_);
-  flags.flag("--prefer-variants", "put CPU variants that nobody measured above the original graph",
+  flags.flag("--prefer-variants",
+             "put variants for a CPU or any GPU that nobody measured above the original graph",
              [this] { ranking_.unmeasured = select::Unmeasured::above_original; });
 }
 

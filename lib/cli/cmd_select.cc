@@ -59,7 +59,8 @@ void Select::declare(Flags& flags) {
   flags.choice<select::Policy>(
       "--policy", "what decides: measurements, or ONNX Runtime's own rule",
       {{"measured", select::Policy::measured}, {"ort", select::Policy::ort}}, selection.policy);
-  flags.flag("--prefer-variants", "put CPU variants that nobody measured above the original graph",
+  flags.flag("--prefer-variants",
+             "put variants for a CPU or any GPU that nobody measured above the original graph",
              [&selection] { selection.unmeasured = select::Unmeasured::above_original; });
   flags.paths("--evidence", "FILE",
               "measurements to go by, from bench or verify --record; may be repeated", evidence_);

@@ -43,7 +43,8 @@ void print_needs(Table& table, const package::BackendInfo& backend, bool verbose
 }
 
 void print_details(Table& table, const package::BackendInfo& backend, bool verbose) {
-  if (!backend.problem.empty()) table.note(backend.problem, backend.usable ? Style::caution : Style::bad);
+  if (!backend.problem.empty())
+    table.note(backend.problem, backend.usable ? Style::caution : Style::bad);
   if (!backend.hint.empty()) table.note("hint: " + backend.hint, Style::caution);
   for (const std::string& other : backend.shadowed) table.note("shadows " + other, Style::caution);
   std::vector<std::string> versions;
@@ -65,7 +66,7 @@ void print_details(Table& table, const package::BackendInfo& backend, bool verbo
 void render_backends(const Console& console, const std::vector<package::BackendInfo>& backends) {
   Table table({Align::left, Align::left, Align::left}, {"backend", "state", "what it is"});
   for (const auto& backend : backends) {
-    Cell state = !backend.usable     ? Cell("not usable", Style::bad)
+    Cell state = !backend.usable    ? Cell("not usable", Style::bad)
                  : backend.compiles ? Cell("ready", Style::good)
                                     : Cell("runs only", Style::caution);
     table.add({Cell(backend.name, Style::name), std::move(state), backend.description});

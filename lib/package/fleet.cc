@@ -87,7 +87,7 @@ Result<FleetReport> plan_model(const Environment& environment, const std::filesy
   ONNXPACK_CHECK(model::ModelFile::open(*environment.files, model));
   ONNXPACK_TRY(auto installed, Installed::find(environment));
   if (std::ranges::none_of(installed.all(), compiles)) {
-    return fail(ErrorKind::unavailable, "no backend is usable, so nothing can be compiled",
+    return fail(ErrorKind::unavailable, "no backend here compiles",
                 "`onnx-pack doctor` says what is missing");
   }
   FleetReport out;

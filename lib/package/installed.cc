@@ -66,7 +66,10 @@ BackendInfo info(const InstalledBackend& backend) {
         fmt::format("{}: {} {}", option.name, option.description, json::compact(option.schema)));
   }
   for (const auto& profile : target::profiles()) {
-    if (out.compiles && protocol::serves(description, profile).served) out.profiles.push_back(profile.name);
+    // What a broken one would serve is worth knowing; of one that only runs it would mislead.
+    bool would = out.compiles || !out.usable;
+    if (would && protocol::serves(description, profile).served)
+      out.profiles.push_back(profile.name);
   }
   for (const auto& need : description.needs)
     out.needs.push_back({need.name, need.found, need.where, need.how});

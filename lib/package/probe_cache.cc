@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "onnxpack/backend/supervisor.h"
 #include "onnxpack/base/text.h"
 #include "onnxpack/crypto/digest.h"
 #include "onnxpack/json/cursor.h"
@@ -44,9 +45,10 @@ std::filesystem::path ProbeCache::file_of(const backend::Program& program) const
   auto changed = std::filesystem::last_write_time(program.path, error).time_since_epoch().count();
   std::string key = fmt::format("{}\n{}\n{}\n{}\n", program.path.string(), changed,
                                 environment_.version, boot_id());
-  // What a backend may look at: search paths and its own settings.
+  // What a backend may look at (CUDA_VISIBLE_DEVICES hides a GPU from one), but for what goes with
+  // the session.
   for (const auto& [name, value] : environment_.variables) {
-    if (name == "PATH" || name == "LD_LIBRARY_PATH" || name.starts_with("ONNXPACK_"))
+    if (backend::reaches_backends(name) && name != "XDG_RUNTIME_DIR")
       key += fmt::format("{}={}\n", name, value);
   }
   return folder_ / fmt::format("{}-{}.json", program.name, crypto::sha256(key).hex().substr(0, 16));

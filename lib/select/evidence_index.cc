@@ -37,10 +37,13 @@ int cpu_grade(const Facts& measured, const Facts& wanted) {
   return a != nullptr && b != nullptr && *a == *b ? 1 : 0;
 }
 
-int accelerator_grade(const Facts& measured, const Facts& wanted) {
+int accelerator_grade(const Facts& measured, const Facts& wanted, bool through_vulkan) {
   bool shared = false;
   for (const auto& [feature, values] : wanted) {
-    if (!target::identifies_accelerator(feature)) continue;
+    const bool counts = through_vulkan
+                            ? feature == "vulkan.device" || feature == "qualcomm.soc"
+                            : target::identifies_accelerator(feature) && feature != "vulkan.device";
+    if (!counts) continue;
     auto a = own(measured, feature);
     auto b = own(wanted, feature);
     if (!a || !b) continue;
@@ -77,10 +80,16 @@ std::optional<std::uint64_t> most_common(const std::vector<std::uint64_t>& value
   return best;
 }
 
+bool on_cpu(const manifest::Variant* variant) {
+  return variant == nullptr || variant->device == "cpu";
+}
+
 }  // namespace
 
-int kind_grade(const Facts& measured, const Facts& wanted, std::string_view accelerator) {
-  return accelerator == "cpu" ? cpu_grade(measured, wanted) : accelerator_grade(measured, wanted);
+int kind_grade(const Facts& measured, const Facts& wanted, std::string_view accelerator,
+               bool through_vulkan) {
+  return accelerator == "cpu" ? cpu_grade(measured, wanted)
+                              : accelerator_grade(measured, wanted, through_vulkan);
 }
 
 EvidenceIndex::EvidenceIndex(const manifest::Manifest& manifest, const Request& request,
@@ -101,28 +110,30 @@ EvidenceIndex::EvidenceIndex(const manifest::Manifest& manifest, const Request& 
   for (const Item& item : items_) {
     if (!item.entry->latency) continue;
     all.push_back(item.entry->latency->threads);
-    if (applies(item, "cpu") && manifest::speaks_of_original(*item.entry, manifest, component)) {
+    if (applies(item, nullptr) && manifest::speaks_of_original(*item.entry, manifest, component)) {
       original.push_back(item.entry->latency->threads);
     }
   }
   threads_ = most_common(original.empty() ? all : original);
 }
 
-bool EvidenceIndex::applies(const Item& item, std::string_view accelerator) const {
+bool EvidenceIndex::applies(const Item& item, const manifest::Variant* variant) const {
   // A machine of the same microarchitecture outdoes one that shares the level only.
-  if (accelerator == "cpu") return item.cpu_grade > 0 && item.cpu_grade == best_cpu_grade_;
-  return kind_grade(*item.device, request_.target.facts, accelerator) > 0;
+  if (on_cpu(variant)) return item.cpu_grade > 0 && item.cpu_grade == best_cpu_grade_;
+  const bool through_vulkan = std::ranges::any_of(
+      variant->requirements, [](const auto& needs) { return needs.feature == "vulkan.version"; });
+  return kind_grade(*item.device, request_.target.facts, variant->device, through_vulkan) > 0;
 }
 
 template <typename Speaks>
-std::optional<manifest::Latency> EvidenceIndex::pick(std::string_view accelerator,
+std::optional<manifest::Latency> EvidenceIndex::pick(const manifest::Variant* variant,
                                                      Speaks&& speaks) const {
   std::vector<manifest::Latency> found;
   for (const Item& item : items_) {
     const auto& latency = item.entry->latency;
-    if (!latency || item.entry->equivalence == "failed" || !applies(item, accelerator)) continue;
+    if (!latency || item.entry->equivalence == "failed" || !applies(item, variant)) continue;
     // An accelerator's latency hardly depends on host threads, so any count will do there.
-    if (accelerator == "cpu" && latency->threads != threads_) continue;
+    if (on_cpu(variant) && latency->threads != threads_) continue;
     if (speaks(*item.entry)) found.push_back(*latency);
   }
   if (found.empty()) return std::nullopt;
@@ -134,19 +145,19 @@ std::optional<manifest::Latency> EvidenceIndex::pick(std::string_view accelerato
 }
 
 std::optional<manifest::Latency> EvidenceIndex::of_variant(const manifest::Variant& variant) const {
-  return pick(variant.device,
+  return pick(&variant,
               [&](const auto& entry) { return manifest::speaks_of(entry, manifest_, variant); });
 }
 
 std::optional<manifest::Latency> EvidenceIndex::of_original() const {
-  return pick("cpu", [&](const auto& entry) {
+  return pick(nullptr, [&](const auto& entry) {
     return manifest::speaks_of_original(entry, manifest_, component_);
   });
 }
 
 std::optional<std::string> EvidenceIndex::failed(const manifest::Variant& variant) const {
   for (const Item& item : items_) {
-    if (item.entry->equivalence != "failed" || !applies(item, variant.device)) continue;
+    if (item.entry->equivalence != "failed" || !applies(item, &variant)) continue;
     if (!manifest::speaks_of(*item.entry, manifest_, variant)) continue;
     return fmt::format("verification failed on a device of this kind: {}",
                        item.entry->equivalence_reason.empty() ? "no reason recorded"

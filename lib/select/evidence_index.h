@@ -12,11 +12,14 @@ namespace onnxpack::select {
 //
 // cpu: the same architecture and, where both state a microarchitecture, the same one (grade 2);
 // where one does not, the same height of x86_64.level or aarch64.version, or equal RISC-V
-// extensions (grade 1). gpu, npu: at least one identifying fact (SoC, HTP architecture, sm_arch,
-// gfx, NPU platform, GPU IP or family, Vulkan device) is stated by both, and none differs (grade
-// 2). Otherwise 0: another kind of device.
+// extensions (grade 1). gpu, npu: at least one identifying fact (target::identifies_accelerator) is
+// stated by both, and none differs (grade 2). Otherwise 0: another kind of device.
+//
+// through_vulkan: the code runs on the device that Vulkan's driver offers. A machine may have a
+// second GPU, or run it on a software driver for want of one, so of the facts those count that say
+// which: vulkan.device, or the SoC. They say nothing about code that comes by another driver.
 int kind_grade(const target::Facts& measured, const target::Facts& wanted,
-               std::string_view accelerator);
+               std::string_view accelerator, bool through_vulkan);
 
 // The measurements that apply. What it chooses depends on evidence, target and component alone,
 // never on which variants there are: so that leaving a variant out cannot change how the others
@@ -38,9 +41,10 @@ class EvidenceIndex {
     const target::Facts* device;
     int cpu_grade;
   };
-  bool applies(const Item& item, std::string_view accelerator) const;
+  // `variant` null: the original.
+  bool applies(const Item& item, const manifest::Variant* variant) const;
   template <typename Speaks>
-  std::optional<manifest::Latency> pick(std::string_view accelerator, Speaks&& speaks) const;
+  std::optional<manifest::Latency> pick(const manifest::Variant* variant, Speaks&& speaks) const;
 
   const manifest::Manifest& manifest_;
   const Request& request_;

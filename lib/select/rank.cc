@@ -42,9 +42,12 @@ bool for_any_gpu(const manifest::Variant& variant) {
   auto names = [&](auto&& test) {
     return std::ranges::any_of(variant.requirements, test, &target::Requirement::feature);
   };
+  // iree names the size of subgroups where it compiles for one GPU.
+  constexpr std::string_view own = "vulkan.subgroup_size";
   return names([](std::string_view feature) { return feature == "vulkan.version"; }) &&
-         !names([](std::string_view feature) {
-           return feature == "accelerator.vendor" || target::identifies_accelerator(feature);
+         !variant.compatibility_string.contains(own) && !names([&](std::string_view feature) {
+           return feature == "accelerator.vendor" || feature == own ||
+                  target::identifies_accelerator(feature);
          });
 }
 

@@ -6,8 +6,9 @@
 // types: bf16 and f16 against f32, dense and causal. decode: 1 to 16 queries over K and V that
 // no cache should have (MiB says how much; a third cache of a server may be larger than 256 MiB),
 // the bytes of K and V by time against the speed of reading the same memory in the same rounds:
-// plain loads, as wide as the CPU has them, and the best of those and of such with prefetch 1 to 16
-// KiB ahead, each thread its own share, and by pieces of 1 MiB, whoever comes first. calls: the time of one, over K and V that a cache has.
+// plain loads, as wide as the CPU has them, and the best of those, of such with prefetch 1 to 16
+// KiB ahead, each thread its own share, and of pieces of 1 MiB to whoever comes first. calls: the
+// time of one, over K and V that a cache has.
 //
 // In every round each contender runs once, or as often as takes 10 ms, so that a machine that slows
 // down slows all; medians are compared, with the 10th and 90th percentile beside them. On one
@@ -301,7 +302,8 @@ void decode(std::size_t threads, int rounds, const std::string& only, std::int64
                          parallel_for(parallel, threads, [&](std::size_t) {
                            for (std::size_t i = next++; i < 2 * pieces; i = next++) {
                              const void* from = i < pieces ? p.arguments().k : p.arguments().v;
-                             read_all(static_cast<const char*>(from) + i % pieces * piece, piece, 0);
+                             const std::size_t at = i % pieces * piece;
+                             read_all(static_cast<const char*>(from) + at, piece, 0);
                            }
                          });
                        }});

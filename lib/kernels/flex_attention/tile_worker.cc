@@ -40,8 +40,8 @@ Worker::Worker(const Call& call, const TileOps& ops, const TileProgram* score,
   make_room(widest);
 }
 
-// Not more than these tiles need: what a thread keeps is small then, and a call that finds nothing
-// kept, the first, is not much slower.
+// Not more than these tiles need: what threads keep is small then, and a thread's first call, which
+// finds nothing kept, is not much slower.
 void Worker::make_room(std::size_t widest) {
   const bool few = widest <= few_limit();
   const std::size_t lanes = few ? lane_step : most_lanes;

@@ -38,7 +38,7 @@ memory_heaps: 2
 
 
 def dumped(**texts: str) -> mock._patch:
-    def run(command: list[str], events: Events) -> Finished:
+    def run(command: list[str], events: Events, seconds: float) -> Finished:
         text = texts.get(command[1].partition("=")[2], "")
         return Finished(0, text) if text else Finished(1, "UNAVAILABLE; no such library")
 
@@ -58,6 +58,14 @@ class Vulkan(unittest.TestCase):
             self.assertEqual(devices.chosen(found).path, "GPU-8680")
         self.assertEqual(devices.chosen(self.found(SOFTWARE)).path, "GPU-6d65")
         self.assertIsNone(devices.chosen(self.found("")))
+
+    def test_a_gpu_that_does_not_open_is_none(self, _: mock.Mock) -> None:
+        old = INTEGRATED.replace("api: 1.3.289", "api: 1.2.131\nfeature_tier[vulkan-1.3]: unsupported")
+        found = self.found(old + SOFTWARE)
+        self.assertEqual(devices.chosen(found).path, "GPU-6d65")
+        self.assertEqual(devices.vulkan_facts(found[0]), {})
+        self.assertIn("runs nothing", probe.remark(found[0]))
+        self.assertEqual(devices.chosen(self.found(old)).path, "GPU-8680")  # refused when it is opened, with the driver's word
 
     def test_facts_of_a_gpu(self, _: mock.Mock) -> None:
         self.assertEqual(

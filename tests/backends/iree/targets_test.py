@@ -81,6 +81,12 @@ class Targets(unittest.TestCase):
         self.assertIn("--iree-metal-target-platform=ios", metal.flags)
         self.assertIn({"feature": "metal.version", "version": [">=3.0"]}, metal.requirements)
         self.assertIn({"feature": "vulkan.version", "version": [">=1.1"]}, plan(support.vulkan()).requirements)
+        # Code for any GPU asks for no vendor, whoever's GPU the target is.
+        facts = {"accelerator.class": ["gpu"], "accelerator.vendor": ["nvidia"], "vulkan.version": ["1.3"]}
+        wanted = {"feature": "accelerator.vendor", "any_of": ["nvidia"]}
+        self.assertNotIn(wanted, plan(support.target("box", facts, target_backend="vulkan-spirv")).requirements)
+        named = support.target("box", facts, target_backend="vulkan-spirv", vulkan_target="ampere")
+        self.assertIn(wanted, plan(named).requirements)
 
     def test_refusals(self) -> None:
         bare = target("t", {})

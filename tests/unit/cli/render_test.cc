@@ -101,6 +101,20 @@ TEST_CASE("a backend's missing needs share their line and the step that brings t
         "  hint: apt install mesa\n");
 }
 
+TEST_CASE("a backend that only runs what was compiled elsewhere is told from one that is ready") {
+  Screen screen;
+  package::BackendInfo backend;
+  backend.name = "iree";
+  backend.description = "IREE";
+  backend.usable = true;
+  backend.problem = "no compiler";
+  render_backends(screen.console, {backend});
+  CHECK(screen.out.str() ==
+        "backend  state      what it is\n"
+        "iree     runs only  IREE\n"
+        "  no compiler\n");
+}
+
 TEST_CASE("shapes as people write them") {
   using Dimension = manifest::Dimension;
   CHECK(shape_text(std::vector<std::int64_t>{1, 3}) == "[1, 3]");

@@ -25,8 +25,8 @@ TEST_CASE("an unmeasured CPU variant stands below the original, unless told othe
   auto selection = rank(manifest, request);
   CHECK(ladder_text(selection) == "(original) > v4 > v3");
   CHECK(selection->decided_by ==
-        "v4 is not measured on such a device: without a measurement code for a CPU, or for any GPU, "
-        "stands below the original graph");
+        "v4 is not measured on such a device: without a measurement code for a CPU, or for any "
+        "GPU, stands below the original graph");
   CHECK(selection->ladder[0].place == Place::selected);
   CHECK(selection->ladder[1].place == Place::compatible);
   CHECK(selection->ladder[1].reason ==
@@ -150,6 +150,13 @@ TEST_CASE("code made for one GPU is presumed faster, code for any is not", "[ran
   CHECK(ladder_text(rank(manifest, request)) == "own > (original) > any");
   manifest.variants[0].requirements.push_back(
       {"accelerator.vendor", target::Test::any_of, {"nvidia"}});
+  CHECK(ladder_text(rank(manifest, request)) == "own > any > (original)");
+  // Where a target names a GPU but no vendor, iree says for which subgroups the code is.
+  manifest.variants[0].requirements.pop_back();
+  manifest.variants[0].compatibility_string =
+      "onnx-pack/1;runtime.iree=3.13.0;vulkan.subgroup_size=32;vulkan.version=1.1";
+  request.target.facts["vulkan.subgroup_size"] = {"32"};
+  request.target.facts["runtime.iree"] = {"3.13.0"};
   CHECK(ladder_text(rank(manifest, request)) == "own > any > (original)");
 }
 
@@ -359,7 +366,7 @@ TEST_CASE("ONNX Runtime's rule", "[rank][ort]") {
 TEST_CASE("devices of a kind", "[evidence]") {
   auto grade = [](const char* measured, const char* wanted, const char* accelerator) {
     return kind_grade(target::find_profile(measured)->facts, target::find_profile(wanted)->facts,
-                      accelerator);
+                      accelerator, false);
   };
   CHECK(grade("zen3", "zen3", "cpu") == 2);
   CHECK(grade("zen3", "x86-64-v3", "cpu") == 1);
@@ -374,4 +381,20 @@ TEST_CASE("devices of a kind", "[evidence]") {
   CHECK(grade("cuda-sm_86", "cuda-sm_86", "gpu") == 2);
   CHECK(grade("cuda-sm_86", "cuda-sm_80", "gpu") == 0);
   CHECK(grade("vulkan", "cuda-sm_80", "gpu") == 0);
+}
+
+TEST_CASE("Vulkan's device and CUDA's are told apart", "[evidence]") {
+  auto machine = [](const char* vulkan, const char* cuda) {
+    target::Facts out;
+    if (*vulkan != 0) out["vulkan.device"] = {vulkan};
+    if (*cuda != 0) out["nvidia.sm_arch"] = {cuda, "80_virtual"};
+    return out;
+  };
+  const auto laptop = machine("8086:7d55", "89_real");  // its own GPU is first in Vulkan's list
+  const auto desktop = machine("10de:2684", "89_real");
+  CHECK(kind_grade(laptop, desktop, "gpu", false) == 2);
+  CHECK(kind_grade(laptop, desktop, "gpu", true) == 0);
+  CHECK(kind_grade(desktop, machine("10de:2684", ""), "gpu", true) == 2);
+  // Without a Vulkan driver of the GPU a software one ran the code: it says nothing.
+  CHECK(kind_grade(machine("", "89_real"), desktop, "gpu", true) == 0);
 }

@@ -45,8 +45,14 @@ def _beat(process: subprocess.Popen[bytes], events: Events, done: threading.Even
         last = now
 
 
-def run(command: list[str], events: Events, folder: str | None = None, variables: dict[str, str] | None = None) -> Finished:
-    """Runs to the end. What it prints goes to this process's stderr, which is the host's log, and its end is kept."""
+def run(
+    command: list[str],
+    events: Events,
+    folder: str | None = None,
+    variables: dict[str, str] | None = None,
+    seconds: float | None = None,
+) -> Finished:
+    """Runs to the end, or until it is killed after `seconds`. What it prints goes to this process's stderr, which is the host's log, and its end is kept."""
     print("+ " + " ".join(command), file=sys.stderr, flush=True)
     try:
         process = subprocess.Popen(
@@ -62,6 +68,9 @@ def run(command: list[str], events: Events, folder: str | None = None, variables
     done = threading.Event()
     pulse = threading.Thread(target=_beat, args=(process, events, done), daemon=True)
     pulse.start()
+    limit = threading.Timer(seconds, process.kill) if seconds else None
+    if limit:
+        limit.start()
     head, tail = bytearray(), bytearray()
     assert process.stdout is not None
     while chunk := process.stdout.read1(65536):
@@ -73,6 +82,8 @@ def run(command: list[str], events: Events, folder: str | None = None, variables
         else:
             tail = (tail + chunk)[-KEPT_BYTES:]
     code = process.wait()
+    if limit:
+        limit.cancel()
     done.set()
     pulse.join()
     return Finished(code, (head + tail).decode("utf-8", "replace"))

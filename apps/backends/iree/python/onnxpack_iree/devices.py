@@ -35,18 +35,27 @@ class VulkanDevice:
     smallest_subgroup: int
     largest_subgroup: int
     memory: int  # bytes of its largest heap of its own, 0: unknown
+    opens: bool = True  # false: below what IREE's driver asks of a device, which it lists all the same
+
+    @property
+    def software(self) -> bool:
+        return self.kind == "cpu"
 
     @property
     def hardware(self) -> bool:
-        return self.kind.endswith("-gpu")
+        return self.kind.endswith("-gpu") and self.opens
+
+
+# A driver that does not answer must not cost the host its other facts: a whole probe has 30 s.
+LONGEST_SECONDS = 6.0
 
 
 def dump(driver: str, events: Events) -> str:
-    """What IREE prints of the driver's devices; empty where there is no driver, or none that lives to tell."""
+    """What IREE prints of the driver's devices; empty where there is no driver, or none that answers in time."""
     runner = installation.program("iree-run-module")
     if runner is None:
         return ""
-    finished = child.run([runner, f"--dump_devices={driver}"], events)
+    finished = child.run([runner, f"--dump_devices={driver}"], events, seconds=LONGEST_SECONDS)
     return finished.output if finished.code == 0 else ""
 
 
@@ -57,8 +66,8 @@ def vulkan_devices(events: Events) -> list[VulkanDevice]:
 
 def chosen(found: list[VulkanDevice]) -> VulkanDevice | None:
     """The device that variants run on: the first that is hardware. A software driver is in the list of many a machine with a
-    GPU, and not always behind it."""
-    return next((device for device in found if device.hardware), found[0] if found else None)
+    GPU, and not always behind it; where the GPU does not open it is what there is."""
+    return min(found, key=lambda device: (not device.hardware, not device.opens), default=None)
 
 
 def _vulkan(text: str) -> VulkanDevice:
@@ -83,11 +92,13 @@ def _vulkan(text: str) -> VulkanDevice:
         smallest_subgroup=number(r"minSubgroupSize=(\d+)"),
         largest_subgroup=number(r"maxSubgroupSize=(\d+)"),
         memory=max((int(size) for size, flags in heaps if int(flags, 16) & 1), default=0),  # 1: VK_MEMORY_HEAP_DEVICE_LOCAL_BIT
+        opens=re.search(r"^feature_tier\[.*\]: unsupported", text, re.MULTILINE) is None,
     )
 
 
 def vulkan_facts(device: VulkanDevice) -> Facts:
-    """Empty for a software driver: a class and a version would draw variants to it, and any CPU variant is faster."""
+    """Empty for a software driver: a class and a version would draw variants to it, and any CPU variant is faster. And for a
+    GPU that does not open."""
     if not device.hardware:
         return {}
     facts: Facts = {"accelerator.class": ["gpu"], "vulkan.device": [f"{device.vendor_id:04x}:{device.device_id:04x}"]}

@@ -40,11 +40,13 @@ def vulkan(events: Events) -> tuple[devices.Facts, list[str]]:
     device = devices.chosen(found)
     if device is None:
         return {}, ["no Vulkan device: install the GPU's driver, or Debian's software one (libvulkan1 mesa-vulkan-drivers)"]
-    lines = [
-        f"Vulkan {each.api} device: {each.name}" + ("" if each.hardware else ", a software driver: for verify alone")
-        for each in found
-    ]
-    return devices.vulkan_facts(device), lines
+    return devices.vulkan_facts(device), [f"Vulkan {each.api} device: {each.name}{remark(each)}" for each in found]
+
+
+def remark(device: devices.VulkanDevice) -> str:
+    if not device.opens:
+        return ", below what IREE's driver asks of a device: runs nothing"
+    return ", a software driver: for verify alone" if device.software else ""
 
 
 def gpu(driver: str, events: Events) -> tuple[devices.Facts, list[str]]:

@@ -102,8 +102,8 @@ def run_vulkan(job: Job, version: str, events: Events) -> Json:
     if device is None:  # the runtime says why
         return run_native(job, "vulkan", version, events)
     vulkan.check_device(job.info.get("needs", {}), device)
-    answer = run_native(job, "vulkan", version, events, device.path, None if device.hardware else vulkan.SOFTWARE_ENVIRONMENT)
-    if not device.hardware:
+    answer = run_native(job, "vulkan", version, events, device.path, vulkan.SOFTWARE_ENVIRONMENT if device.software else None)
+    if device.software:
         answer["notes"].append("a software driver: right or wrong, but no measure of speed")
     return answer
 

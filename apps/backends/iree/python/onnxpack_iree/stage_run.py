@@ -93,7 +93,11 @@ def open_device(name: str, path: str) -> tuple[Any, list[str]]:
     device = next((each for each in found if path in ("", each.get("path"))), None)
     if device is None:
         raise Refused(f"no {name} device: the driver lists {f'none of path {path}' if found else 'none'}", stage="run")
-    return driver.create_device(device), [f"device: {device.get('name', name)}"]
+    try:
+        opened = driver.create_device(device)
+    except Exception as error:  # RuntimeError: a GPU below what the driver asks, one that another process has
+        raise Refused(f"the {name} device {device.get('name', '')} does not open: {short(error)}", stage="run") from error
+    return opened, [f"device: {device.get('name', name)}"]
 
 
 def load(device: Any, path: str, function: str) -> tuple[Any, Any]:

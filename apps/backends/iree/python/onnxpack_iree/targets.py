@@ -122,17 +122,18 @@ def _cpu(name: str, facts: Json, settings: dict[str, str]) -> Plan:
     return out
 
 
-def _gpu(driver: str, backend: str, facts: Json, flags: list[str]) -> Plan:
+def _gpu(driver: str, backend: str, facts: Json, flags: list[str], any_vendor: bool = False) -> Plan:
     out = Plan(backend, "gpu", driver, [f"--iree-hal-target-device={driver}", *flags])
     out.requirements.append({"feature": "accelerator.class", "any_of": ["gpu"]})
-    if facts.get("accelerator.vendor"):
+    if facts.get("accelerator.vendor") and not any_vendor:
         out.requirements.append({"feature": "accelerator.vendor", "any_of": facts["accelerator.vendor"][:1]})
     return out
 
 
 def _vulkan(name: str, facts: Json, settings: dict[str, str]) -> Plan:
     chosen = settings.get("vulkan_target")
-    out = _gpu("vulkan", "vulkan-spirv", facts, [f"--iree-vulkan-target={chosen}"] if chosen else [])
+    flags = [f"--iree-vulkan-target={chosen}"] if chosen else []
+    out = _gpu("vulkan", "vulkan-spirv", facts, flags, any_vendor=not chosen)
     out.portable_vulkan = not chosen
     version = (facts.get("vulkan.version") or ["1.1"])[0]
     out.requirements.append({"feature": "vulkan.version", "version": [f">={version}"]})

@@ -55,5 +55,7 @@ Result<Outcome> run_backend(const Invocation& invocation);
 // C.UTF-8, and the variables by which vendors' runtimes are found or tuned. An allow-list, so that
 // secrets stay here.
 std::map<std::string, std::string> backend_environment();
+// Whether backend_environment() hands on the variable of that name.
+bool reaches_backends(std::string_view name);
 
 }  // namespace onnxpack::backend

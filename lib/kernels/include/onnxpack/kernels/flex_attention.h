@@ -78,9 +78,11 @@ class FlexAttention {
   // The kernel that runs f32, f16 and bf16; other element types and precisions use the reference.
   Isa isa() const { return isa_; }
 
-  // Thread safe. Allocates per call what does not depend on S: a few hundred KB for each of
-  // parallel.width() workers, and for each table that a modifier indexes by k or q a sixteenth of
-  // its size. Errors: shapes that do not fit each other or the programs, an index beyond a table.
+  // Thread safe. Takes what does not depend on S: a few hundred KB for each of parallel.width()
+  // workers, with converted K and V up to 3 MB, which its threads keep until they end (4 MiB at
+  // most each, whatever they have run); and per call, for each table that a modifier indexes by k
+  // or q, a sixteenth of its size. Errors: shapes that do not fit each other or the programs, an
+  // index beyond a table.
   Status run(const Arguments& arguments, Parallel& parallel, TileCounts* counts = nullptr) const;
 
  private:

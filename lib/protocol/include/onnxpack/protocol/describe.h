@@ -64,7 +64,7 @@ struct DescribeResponse {
   bool available = true;
   bool compiles = true;  // false: it runs variants here, but what compiles them is not installed
   std::string reason;    // why not, when not available or when it does not compile
-  std::string hint;    // what to install
+  std::string hint;      // what to install
   bool operator==(const DescribeResponse&) const = default;
 };
 json::Value to_json(const DescribeResponse& response);

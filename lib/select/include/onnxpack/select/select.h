@@ -17,12 +17,13 @@
 namespace onnxpack::select {
 
 enum class Policy {
-  measured,  // design: measured beats guessed, an unmeasured CPU variant stands below the original
-             // graph
+  measured,  // design: measured beats guessed, unmeasured code for a CPU or any GPU stands below
+             // the original graph
   ort,       // ONNX Runtime Model Package's own rule, for parity
 };
 enum class Fallback { keep, drop };
-enum class Unmeasured { below_original, above_original };  // for CPU variants without a measurement
+// Of variants for a CPU, or for any GPU, without a measurement.
+enum class Unmeasured { below_original, above_original };
 
 struct Request {
   target::Target target;

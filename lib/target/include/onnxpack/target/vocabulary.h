@@ -50,8 +50,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 // The values of a feature; null when the target does not state it.
 const std::vector<std::string>* find_fact(const Facts& facts, std::string_view feature);
 
-// Whether a device that shares the feature's own value is of the same kind for an accelerator's code
-// and speed: SoC, HTP architecture, sm_arch, gfx, NPU platform, GPU IP or family, Vulkan device.
+// Whether devices that share the feature's own value are of one kind to an accelerator's code: SoC,
+// HTP architecture, sm_arch, gfx, NPU platform, GPU IP or family, Vulkan device.
 bool identifies_accelerator(std::string_view feature);
 
 // The accelerator that a build for this target is for: the first value of accelerator.class, "cpu"
