@@ -211,6 +211,9 @@ Result<std::optional<CachedCompile>> Cache::fetch(const std::string& key,
   fs::path folder = entry_folder(key);
   auto entry = read_entry(folder, key);
   if (!entry && !io::real_file_system().exists(folder)) return std::nullopt;
+  // It may have come between the two looks, whole: a second reading tells that from a folder that
+  // lacks its entry, which is removed below.
+  if (!entry && entry.error().kind() == ErrorKind::not_found) entry = read_entry(folder, key);
 
   Status status = entry ? Status() : std::unexpected(entry.error());
   if (entry) {

@@ -300,6 +300,29 @@ TEST_CASE("damaged entries are noticed, dropped and made anew") {
   }
 }
 
+TEST_CASE("an entry that appears while somebody looks for it stays") {
+  CachedCompiles cached;
+  Compile once("good");
+  const Compiled made = once.run();
+  const json::Value response = protocol::to_json(made.response);
+  std::size_t lost = 0;
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = crypto::sha256(std::to_string(i)).hex();
+    const fs::path out = cached.root.path() / std::to_string(i);
+    fs::create_directories(out);
+    std::atomic<bool> stored = false;
+    std::jthread looks([&] {
+      while (!stored && !cached.cache.fetch(key, out, nullptr).value()) {
+      }
+    });
+    REQUIRE(cached.cache.store(key, json::Object{}, response, made.files));
+    stored = true;
+    looks.join();
+    if (!fs::exists(cached.entry(key))) ++lost;
+  }
+  CHECK(lost == 0);
+}
+
 TEST_CASE("ten builds at once compile each thing once") {
   CachedCompiles cached;
   Backend good = backend_named("good");
