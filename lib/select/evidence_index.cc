@@ -86,6 +86,12 @@ bool on_cpu(const manifest::Variant* variant) {
 
 }  // namespace
 
+bool through_vulkan(const manifest::Variant& variant) {
+  return std::ranges::any_of(variant.requirements, [](const target::Requirement& needs) {
+    return needs.feature == "vulkan.version";
+  });
+}
+
 int kind_grade(const Facts& measured, const Facts& wanted, std::string_view accelerator,
                bool through_vulkan) {
   return accelerator == "cpu" ? cpu_grade(measured, wanted)
@@ -120,9 +126,8 @@ EvidenceIndex::EvidenceIndex(const manifest::Manifest& manifest, const Request& 
 bool EvidenceIndex::applies(const Item& item, const manifest::Variant* variant) const {
   // A machine of the same microarchitecture outdoes one that shares the level only.
   if (on_cpu(variant)) return item.cpu_grade > 0 && item.cpu_grade == best_cpu_grade_;
-  const bool through_vulkan = std::ranges::any_of(
-      variant->requirements, [](const auto& needs) { return needs.feature == "vulkan.version"; });
-  return kind_grade(*item.device, request_.target.facts, variant->device, through_vulkan) > 0;
+  return kind_grade(*item.device, request_.target.facts, variant->device,
+                    through_vulkan(*variant)) > 0;
 }
 
 template <typename Speaks>

@@ -8,6 +8,9 @@
 
 namespace onnxpack::select {
 
+// Whether the variant runs on the device that Vulkan's driver offers.
+bool through_vulkan(const manifest::Variant& variant);
+
 // How near the machine that was measured is to the target, for code that runs on `accelerator`.
 //
 // cpu: the same architecture and, where both state a microarchitecture, the same one (grade 2);

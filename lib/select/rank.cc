@@ -39,16 +39,13 @@ std::size_t accelerator_position(const Request& request, const std::string& devi
 // Code for no GPU in particular, Vulkan's. It lost to the CPU in four models of four on an H200, by
 // 1.9 to 13 times (docs/backends/iree.md).
 bool for_any_gpu(const manifest::Variant& variant) {
-  auto names = [&](auto&& test) {
-    return std::ranges::any_of(variant.requirements, test, &target::Requirement::feature);
-  };
   // iree names the size of subgroups where it compiles for one GPU.
   constexpr std::string_view own = "vulkan.subgroup_size";
-  return names([](std::string_view feature) { return feature == "vulkan.version"; }) &&
-         !variant.compatibility_string.contains(own) && !names([&](std::string_view feature) {
-           return feature == "accelerator.vendor" || feature == own ||
-                  target::identifies_accelerator(feature);
-         });
+  if (!through_vulkan(variant) || variant.compatibility_string.contains(own)) return false;
+  return std::ranges::none_of(variant.requirements, [&](const target::Requirement& needs) {
+    return needs.feature == "accelerator.vendor" || needs.feature == own ||
+           target::identifies_accelerator(needs.feature);
+  });
 }
 
 Tier tier_of(const Request& request, const manifest::Variant& variant,

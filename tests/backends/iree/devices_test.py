@@ -1,5 +1,8 @@
 """Which devices there are, and what they say of the host: the drivers' own words, shortened from iree-run-module --dump_devices."""
 
+import pathlib
+import tempfile
+import time
 import unittest
 from unittest import mock
 
@@ -35,6 +38,8 @@ memory_heaps: 2
   [0] size=16000000000 flags=0x00000000
   [1] size=8000000000 flags=0x00000001
 """
+
+CAPABILITY = "- gpu-compute-capability: 8.0"
 
 
 def dumped(**texts: str) -> mock._patch:
@@ -88,6 +93,24 @@ class Vulkan(unittest.TestCase):
         self.assertEqual((device.api, device.memory, device.largest_subgroup), ("", 0, 0))
         facts = devices.vulkan_facts(device)
         self.assertEqual(facts, {"accelerator.class": ["gpu"], "accelerator.vendor": ["arm"], "vulkan.device": ["13b5:0001"]})
+
+
+class Slow(unittest.TestCase):
+    def test_a_driver_that_does_not_answer_is_none(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            runner = pathlib.Path(folder, "iree-run-module")
+            runner.write_text(f"#!/bin/sh\necho '{CAPABILITY}'\nexec sleep 60\n")
+            runner.chmod(0o755)
+            with (
+                mock.patch.object(installation, "program", return_value=str(runner)),
+                mock.patch.object(devices, "LONGEST_SECONDS", 0.3),
+            ):
+                began = time.monotonic()
+                self.assertEqual(devices.dump("cuda", Events()), "")
+                self.assertLess(time.monotonic() - began, 30)  # it was killed, not waited for
+            runner.write_text(f"#!/bin/sh\necho '{CAPABILITY}'\n")
+            with mock.patch.object(installation, "program", return_value=str(runner)):
+                self.assertIn(CAPABILITY, devices.dump("cuda", Events()))
 
 
 class Others(unittest.TestCase):

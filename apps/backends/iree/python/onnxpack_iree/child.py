@@ -52,7 +52,8 @@ def run(
     variables: dict[str, str] | None = None,
     seconds: float | None = None,
 ) -> Finished:
-    """Runs to the end, or until it is killed after `seconds`. What it prints goes to this process's stderr, which is the host's log, and its end is kept."""
+    """Runs to the end, or until it is killed after `seconds`. What it prints goes to this process's stderr, which is the
+    host's log, and its end is kept."""
     print("+ " + " ".join(command), file=sys.stderr, flush=True)
     try:
         process = subprocess.Popen(
