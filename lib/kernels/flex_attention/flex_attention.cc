@@ -82,7 +82,7 @@ Result<FlexAttention> FlexAttention::create(Spec spec, CpuFeatures features) {
   const auto entries = flex_attention_entries();
   out.isa_ = entries[choose_kernel(entries, features)].isa;
   out.spec_ = std::move(spec);
-  out.second_cache_first_ = features.fills_second_cache_first();
+  out.lookahead_ = features.lookahead();
   return out;
 }
 
@@ -107,7 +107,7 @@ Status FlexAttention::run(const Arguments& a, Parallel& parallel, TileCounts* co
   if (a.batch == 0 || a.q_heads == 0 || a.q_length == 0 || a.v_size == 0) return {};
   const double usual = 1.0 / std::sqrt(static_cast<double>(a.qk_size));
   Call call{spec_, a, nullptr, nullptr, spec_.scale.value_or(static_cast<float>(usual)), counts};
-  call.distances = distances(second_cache_first_);
+  call.lookahead = lookahead_;
   if (spec_.score_mod && !spec_.score_mod->is_identity()) call.score = &score;
   if (spec_.prob_mod && !spec_.prob_mod->is_identity()) call.prob = &prob;
   if (const TileOps* ops = tile_ops(isa_); ops != nullptr && tiles_suit(spec_, a, call.scale)) {

@@ -14,7 +14,7 @@ struct Call {
   const Binding* prob = nullptr;
   float scale = 0;
   TileCounts* counts = nullptr;
-  Distances distances = {};
+  Lookahead lookahead = Lookahead::one_stage;
 };
 
 // Any type and precision; rows in parallel. Keeps one row of scores: 8 * S bytes for each worker.

@@ -59,7 +59,7 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
   // The tile that comes next, if it is not skipped.
   const Ahead next = end < last_key_ ? bytes(a_.k, a_.qk_size, end, end) : values;
-  const auto [near, far] = call_.distances;
+  const auto [near, far] = distances_;
   Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far};
   score_few(begin, rows, what, first);
   Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far};

@@ -64,7 +64,7 @@ KernelSet choose_kernels(CpuFeatures features) {
 }
 
 Ahead ahead_of_stream(CpuFeatures features) {
-  return features.fills_second_cache_first() ? Ahead{6144, 16384} : Ahead{};
+  return features.lookahead() == Lookahead::one_stage ? Ahead{} : Ahead{6144, 16384};
 }
 
 bool self_test(const KernelSet& set) {

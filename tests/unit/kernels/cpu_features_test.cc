@@ -27,8 +27,7 @@ TEST_CASE("a forced set allows what it needs and nothing beyond") {
         "ONNXPACK_KERNELS: this machine cannot run neon kernels");
   CHECK_FALSE(choose_features(vbmi, "fast"));
   const CpuFeatures machine = CpuFeatures::detect();
-  CHECK(choose_features(machine, "reference")->fills_second_cache_first() ==
-        machine.fills_second_cache_first());
+  CHECK(choose_features(machine, "reference")->lookahead() == machine.lookahead());
 }
 
 TEST_CASE("each operation has one chosen kernel on any machine, and a reason for the others") {

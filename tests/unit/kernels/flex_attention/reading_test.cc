@@ -44,7 +44,7 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     const std::size_t tiles = 8;
     const std::size_t beside =
         random() % (tile / 64 / 4);  // lines asked for between keys and values
-    const auto [near, far] = distances(random() % 2 == 0);
+    const auto [near, far] = distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8);
     Head head(tiles * tile, tiles * tile);
     std::size_t lead = far;
     for (std::size_t t = 0; t < tiles; ++t) {
@@ -71,6 +71,18 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     CHECK(missing <= far / 64 + 2 * tiles * seam);
     // The keys' loop asks again for as many as were asked for beside the one before.
     CHECK(twice <= 3 * tiles * seam + tiles * beside);
+  }
+}
+
+TEST_CASE("in two stages the second cache is asked first, and on Zen 4 only beside work") {
+  const auto in_two = [](Lookahead lookahead, std::size_t queries) {
+    const auto [near, far] = distances(lookahead, queries);
+    return near < far;
+  };
+  for (std::size_t queries = 1; queries <= most_few; ++queries) {
+    CHECK_FALSE(in_two(Lookahead::one_stage, queries));
+    CHECK(in_two(Lookahead::two_stages, queries));
+    CHECK(in_two(Lookahead::two_stages_beside_work, queries) == (queries > 2));
   }
 }
 

@@ -39,6 +39,15 @@ Result<Isa> parse_isa(std::string_view name);
 // All of them, in the order of the enumeration.
 std::span<const Isa> all_isas();
 
+// How a stream from memory is asked for ahead of its use. In one stage a line is asked for once,
+// into the first cache. In two, first into the second cache from far ahead, then into the first:
+// the first cache has room for few lines that are under way, so each had better come from near.
+enum class Lookahead : std::uint8_t {
+  one_stage,
+  two_stages,              // Intel's CPUs
+  two_stages_beside_work,  // Zen 4: where the stream is only read, one stage is faster
+};
+
 class CpuFeatures {
  public:
   // Nothing but the baseline.
@@ -53,17 +62,15 @@ class CpuFeatures {
 
   // Whether kernels of `isa` may run.
   bool has(Isa isa) const;
-  // Whether a stream from memory is faster when its lines are asked for twice, far ahead into the
-  // second cache and then into the first: on Intel's CPUs, whose first cache has room for few lines
-  // that are under way, so that each had better come from near. Forcing an Isa leaves it.
-  bool fills_second_cache_first() const { return second_cache_first_; }
+  // As measured on the vendors' CPUs; a property of the machine, so forcing an Isa leaves it.
+  Lookahead lookahead() const { return lookahead_; }
   bool operator==(const CpuFeatures&) const = default;
 
  private:
-  explicit constexpr CpuFeatures(std::uint32_t bits, bool second_cache_first = false)
-      : bits_(bits), second_cache_first_(second_cache_first) {}
+  explicit constexpr CpuFeatures(std::uint32_t bits, Lookahead lookahead = Lookahead::one_stage)
+      : bits_(bits), lookahead_(lookahead) {}
   std::uint32_t bits_ = 0;
-  bool second_cache_first_ = false;
+  Lookahead lookahead_ = Lookahead::one_stage;
   friend CpuFeatures intersect(CpuFeatures a, CpuFeatures b);
 };
 

@@ -88,7 +88,7 @@ class FlexAttention {
  private:
   Spec spec_;
   Isa isa_ = Isa::reference;
-  bool second_cache_first_ = false;
+  Lookahead lookahead_ = Lookahead::one_stage;
 };
 
 }  // namespace onnxpack::kernels::flex
