@@ -17,7 +17,7 @@ inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
 // Up to so many queries of a tile take the loops for few, with tiles of more keys; up to most_few
-// where PairOps says so.
+// where TileOps or PairOps say so.
 inline constexpr std::size_t usual_few = 8;
 inline constexpr std::size_t most_few = 16;
 inline constexpr std::size_t most_few_rows = 512;
@@ -159,7 +159,7 @@ struct PairOps {
   // TileOps::few_softmax, as exact as bf16 is.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                       float* factor, Reading& reading) = nullptr;
-  // Rows of up to so many numbers gain by it with most_few queries.
+  // As of TileOps, of bf16.
   std::size_t most_few_numbers = 0;
   // What a worker does before and after it calls the loops for `count` queries: they may want the
   // thread set up. Null where they do not.
@@ -176,6 +176,9 @@ struct TileOps {
   // The loops for a few queries alone, of K and V that are widened to f32 there. Keys are taken as
   // those of pairs are, queries as f32.
   ProductOps few_f16, few_bf16;
+  // Rows of f32 of up to so many numbers gain by the loops for few with most_few queries: eight at
+  // a time, while what the first eight read is in the nearest cache.
+  std::size_t most_few_numbers = 0;
   // Null where bf16 is widened to f32.
   const PairOps* pairs = nullptr;
   // Folds a tile of scores into the running maximum and sum, turns it into exp(score - maximum),

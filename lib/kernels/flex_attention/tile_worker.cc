@@ -75,10 +75,14 @@ void Worker::make_room(std::size_t widest) {
   if (pairs_ != nullptr) packed_ = Floats(room_, most_rows / 2 * most_lanes);
 }
 
-// By AVX-512 more than 8 queries are as fast by the loops for many.
 std::size_t Worker::few_limit() const {
-  const std::size_t numbers = size(std::max(a_.qk_size, a_.v_size));
-  return pairs_ != nullptr && numbers <= pairs_->most_few_numbers ? most_few : usual_few;
+  std::size_t most_numbers = 0;
+  if (pairs_ != nullptr) {
+    most_numbers = pairs_->most_few_numbers;
+  } else if (call_.spec.element == Type::f32) {
+    most_numbers = ops_.most_few_numbers;
+  }
+  return size(std::max(a_.qk_size, a_.v_size)) <= most_numbers ? most_few : usual_few;
 }
 
 std::size_t Worker::row_number(const QueryTile& tile, std::int64_t lane) const {
