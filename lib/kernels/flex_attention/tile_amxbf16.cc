@@ -299,7 +299,7 @@ const TileOps& tile_ops_amxbf16() {
     out.products.scores = tile_scores;
     out.products.weigh = tile_weigh;
     out.scale_few = scale_few;
-    out.most_few_numbers = most_tile_numbers;
+    out.few_limit = {.queries = most_few, .numbers = most_tile_numbers};
     out.few_begin = few_begin;
     out.few_end = few_end;
     out.products.few_scores = few_scores;

@@ -8,7 +8,7 @@ const TileOps& tile_ops_avx512() {
                                   .products = float_products,
                                   .few_f16 = few_halves<Type::f16>,
                                   .few_bf16 = few_halves<Type::bf16>,
-                                  .most_few_numbers = most_numbers_of_few,
+                                  .few_limit = limit_of_few,
                                   .softmax = softmax,
                                   .few_softmax = few_softmax<Weights>,
                                   .probabilities = probabilities,

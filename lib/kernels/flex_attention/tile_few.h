@@ -25,12 +25,11 @@ constexpr std::size_t few_scores_at_once = 8;
 #endif
 
 #if defined(__AVX512F__)
-// Rows of up to so many numbers gain by these loops with more than usual_few queries: the loops for
-// many wait for K and V. 10 to 16 queries over 256 MB on Zen 4 were 1.6 to 2.6 times as fast by
-// those for few in f32, 1.2 to 2 times in pairs of bf16, though 0.83 to 0.95 and the same where the
-// cache held all of it; on Emerald Rapids there was no difference in f32. By AVX2, and with
-// numbers of 16 bits that are widened for each eight queries anew, nothing is gained.
-constexpr std::size_t most_numbers_of_few = 512;
+// Eight at a time, while what the first eight read is in the nearest cache. 12 queries over 256 MB
+// on Zen 4 were 1.3 times as fast by these loops as by those for many in f32, 1.15 times in pairs
+// of bf16; 16 were as fast, and slower where the cache held all of it. By AVX2, and with numbers of
+// 16 bits that are widened for each eight queries anew, nothing is gained.
+constexpr onnxpack::kernels::flex::FewLimit limit_of_few{.queries = 12, .numbers = 512};
 #endif
 
 // to[i] = the sum of the lanes of x[i]; `stored` is applied to it.

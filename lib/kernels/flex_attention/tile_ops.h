@@ -17,9 +17,15 @@ inline constexpr std::size_t most_rows = 128;
 // Lanes that are left out of a tile together; every instruction set's widest loop divides it.
 inline constexpr std::size_t panel_lanes = 48;
 // Up to so many queries of a tile take the loops for few, with tiles of more keys; up to most_few
-// where TileOps or PairOps say so.
+// where FewLimit says so.
 inline constexpr std::size_t usual_few = 8;
 inline constexpr std::size_t most_few = 16;
+// With rows of up to `numbers` up to `queries` gain by the loops for few, with longer ones
+// usual_few.
+struct FewLimit {
+  std::size_t queries = usual_few;
+  std::size_t numbers = 0;
+};
 inline constexpr std::size_t most_few_rows = 512;
 
 // How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
@@ -159,8 +165,7 @@ struct PairOps {
   // TileOps::few_softmax, as exact as bf16 is.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                       float* factor, Reading& reading) = nullptr;
-  // As of TileOps, of bf16.
-  std::size_t most_few_numbers = 0;
+  FewLimit few_limit = {};
   // What a worker does before and after it calls the loops for `count` queries: they may want the
   // thread set up. Null where they do not.
   void (*few_begin)(std::size_t count) = nullptr;
@@ -176,9 +181,7 @@ struct TileOps {
   // The loops for a few queries alone, of K and V that are widened to f32 there. Keys are taken as
   // those of pairs are, queries as f32.
   ProductOps few_f16, few_bf16;
-  // Rows of f32 of up to so many numbers gain by the loops for few with most_few queries: eight at
-  // a time, while what the first eight read is in the nearest cache.
-  std::size_t most_few_numbers = 0;
+  FewLimit few_limit = {};  // of f32; of what is widened usual_few always
   // Null where bf16 is widened to f32.
   const PairOps* pairs = nullptr;
   // Folds a tile of scores into the running maximum and sum, turns it into exp(score - maximum),

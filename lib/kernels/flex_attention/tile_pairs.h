@@ -90,7 +90,7 @@ constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = score
                                                     .interleave = interleave_pairs,
                                                     .pack = pack_pairs,
                                                     .few_softmax = few_softmax<CoarseWeights>,
-                                                    .most_few_numbers = most_numbers_of_few,
+                                                    .few_limit = limit_of_few,
                                                     .softmax = softmax_pairs};
 
 }  // namespace

@@ -76,13 +76,13 @@ void Worker::make_room(std::size_t widest) {
 }
 
 std::size_t Worker::few_limit() const {
-  std::size_t most_numbers = 0;
+  FewLimit limit;
   if (pairs_ != nullptr) {
-    most_numbers = pairs_->most_few_numbers;
+    limit = pairs_->few_limit;
   } else if (call_.spec.element == Type::f32) {
-    most_numbers = ops_.most_few_numbers;
+    limit = ops_.few_limit;
   }
-  return size(std::max(a_.qk_size, a_.v_size)) <= most_numbers ? most_few : usual_few;
+  return size(std::max(a_.qk_size, a_.v_size)) <= limit.numbers ? limit.queries : usual_few;
 }
 
 std::size_t Worker::row_number(const QueryTile& tile, std::int64_t lane) const {
