@@ -232,9 +232,9 @@ constexpr std::array accelerator_rows = std::to_array<AcceleratorRow>({
      "iree.target_backend=rocm|iree.rocm_target=gfx90a", llvm_amdgpu},
     {"rocm-gfx942", "AMD Instinct MI300A, MI300X", "gpu", "amd", "amd.gfx=gfx942",
      "iree.target_backend=rocm|iree.rocm_target=gfx942", llvm_amdgpu},
-    {"vulkan", "any GPU with Vulkan 1.1", "gpu", "", "vulkan.version=1.1",
+    {"vulkan", "any GPU with Vulkan 1.3", "gpu", "", "vulkan.version=1.3",
      "iree.target_backend=vulkan-spirv",
-     "IREE, GPU deployment using Vulkan (wants 1.1 on Android, 1.2 elsewhere)"},
+     "IREE 3.13, Vulkan driver (opens devices of 1.3 and newer)"},
 });
 
 Target from_row(const AcceleratorRow& row) {

@@ -65,7 +65,7 @@ def aarch64() -> Json:
 
 
 def vulkan() -> Json:
-    return target("vulkan", {"accelerator.class": ["gpu"], "vulkan.version": ["1.1"]}, target_backend="vulkan-spirv")
+    return target("vulkan", {"accelerator.class": ["gpu"], "vulkan.version": ["1.3"]}, target_backend="vulkan-spirv")
 
 
 def target(name: str, facts: Json, **settings: str) -> Json:

@@ -80,7 +80,13 @@ class Targets(unittest.TestCase):
         metal = plan(target("m", {"os.name": ["ios"], "metal.version": ["3.0"]}, target_backend="metal-spirv"))
         self.assertIn("--iree-metal-target-platform=ios", metal.flags)
         self.assertIn({"feature": "metal.version", "version": [">=3.0"]}, metal.requirements)
-        self.assertIn({"feature": "vulkan.version", "version": [">=1.1"]}, plan(support.vulkan()).requirements)
+        at_least = {"feature": "vulkan.version", "version": [">=1.3"]}
+        self.assertIn(at_least, plan(support.vulkan()).requirements)
+        # The target may be a device, which has more than the code needs.
+        device = support.target("box", {"accelerator.class": ["gpu"], "vulkan.version": ["1.3.289"]}, target_backend="vulkan-spirv")
+        self.assertIn(at_least, plan(device).requirements)
+        device["facts"]["vulkan.version"] = ["1.2.131"]
+        self.assertIn("1.3 and newer", self.refusal(device).reason)
         # Code for any GPU asks for no vendor, whoever's GPU the target is.
         facts = {"accelerator.class": ["gpu"], "accelerator.vendor": ["nvidia"], "vulkan.version": ["1.3"]}
         wanted = {"feature": "accelerator.vendor", "any_of": ["nvidia"]}

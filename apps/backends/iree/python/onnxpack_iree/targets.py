@@ -30,6 +30,9 @@ SETTINGS = {
 PTX_STANDS_IN = {"sm_90": "sm_89", "sm_90a": "sm_89"}
 CUDA_NAMES = {"sm_89": "ada"}
 
+# Timeline semaphores, synchronization2 and scalar block layout: what 3.13's Vulkan driver wants of loader and device.
+LEAST_VULKAN = "1.3"
+
 
 @dataclass
 class Plan:
@@ -135,9 +138,15 @@ def _vulkan(name: str, facts: Json, settings: dict[str, str]) -> Plan:
     flags = [f"--iree-vulkan-target={chosen}"] if chosen else []
     out = _gpu("vulkan", "vulkan-spirv", facts, flags, any_vendor=not chosen)
     out.portable_vulkan = not chosen
-    version = (facts.get("vulkan.version") or ["1.1"])[0]
-    out.requirements.append({"feature": "vulkan.version", "version": [f">={version}"]})
-    out.compatibility["vulkan.version"] = [version]
+    stated = (facts.get("vulkan.version") or [LEAST_VULKAN])[0]
+    if [int(part) for part in stated.split(".")] < [int(part) for part in LEAST_VULKAN.split(".")]:
+        raise Refused(
+            f"target '{name}' states vulkan.version {stated}, and IREE's runtime opens devices of {LEAST_VULKAN} and newer",
+            stage="prepare",
+        )
+    # What the code itself needs is less, and no more where the target's device has more.
+    out.requirements.append({"feature": "vulkan.version", "version": [f">={LEAST_VULKAN}"]})
+    out.compatibility["vulkan.version"] = [LEAST_VULKAN]
     return out
 
 
