@@ -83,10 +83,13 @@ class Targets(unittest.TestCase):
         at_least = {"feature": "vulkan.version", "version": [">=1.3"]}
         self.assertIn(at_least, plan(support.vulkan()).requirements)
         # The target may be a device, which has more than the code needs.
-        device = support.target("box", {"accelerator.class": ["gpu"], "vulkan.version": ["1.3.289"]}, target_backend="vulkan-spirv")
-        self.assertIn(at_least, plan(device).requirements)
-        device["facts"]["vulkan.version"] = ["1.2.131"]
-        self.assertIn("1.3 and newer", self.refusal(device).reason)
+        for version, opens in (("1.3.289+mesa", True), ("v1.4", True), ("2", True), ("1.2.131", False), ("v1.1", False), ("1", False)):
+            facts = {"accelerator.class": ["gpu"], "vulkan.version": [version]}
+            device = support.target("box", facts, target_backend="vulkan-spirv")
+            if opens:
+                self.assertIn(at_least, plan(device).requirements)
+            else:
+                self.assertIn("1.3 and newer", self.refusal(device).reason)
         # Code for any GPU asks for no vendor, whoever's GPU the target is.
         facts = {"accelerator.class": ["gpu"], "accelerator.vendor": ["nvidia"], "vulkan.version": ["1.3"]}
         wanted = {"feature": "accelerator.vendor", "any_of": ["nvidia"]}

@@ -1,5 +1,10 @@
 #include "onnxpack/kernels/cpu_features.h"
 
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <string>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include "onnxpack/kernels/kernel_list.h"
@@ -29,6 +34,26 @@ TEST_CASE("a forced set allows what it needs and nothing beyond") {
   const CpuFeatures machine = CpuFeatures::detect();
   CHECK(choose_features(machine, "reference")->lookahead() == machine.lookahead());
 }
+
+#if defined(__x86_64__) && defined(__linux__)
+// By what the system says of the CPU, which is another reader of the same thing.
+TEST_CASE("how far ahead memory is asked follows the CPU") {
+  std::ifstream info("/proc/cpuinfo");
+  std::map<std::string, std::string> cpu;
+  for (std::string line; std::getline(info, line) && !line.empty();) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    cpu[line.substr(0, line.find('	'))] = line.substr(std::min(colon + 2, line.size()));
+  }
+  Lookahead expected = Lookahead::one_stage;
+  if (cpu["vendor_id"] == "GenuineIntel") expected = Lookahead::two_stages;
+  if (cpu["vendor_id"] == "AuthenticAMD" && cpu["cpu family"] == "25" &&
+      cpu["flags"].find(" avx512f ") != std::string::npos)
+    expected = Lookahead::two_stages_beside_work;
+  INFO(cpu["vendor_id"] << ", family " << cpu["cpu family"]);
+  CHECK(CpuFeatures::detect().lookahead() == expected);
+}
+#endif
 
 TEST_CASE("each operation has one chosen kernel on any machine, and a reason for the others") {
   for (Isa machine : all_isas()) {

@@ -112,10 +112,14 @@ const std::vector<Sizes> all_sizes = {
     {6, 33, 1, 1, 70, 70},
     {2, 147, 4, 1, 100, 96},
     {4, 64, 2, 1, 300, 16},
-    // 9 to 16, which have such blocks of their own by AMX, and more keys than those hold at once.
+    // 9 to 16, which the loops for few take or do not, and more keys than those hold at once.
     {9, 99, 1, 1, 100, 16},
     {4, 70, 4, 1, 33, 48},
-    {3, 600, 4, 1, 64, 70}};
+    {3, 600, 4, 1, 64, 70},
+    // On both sides of what those loops take: one more, rows that are too long, and 12 behind 96.
+    {13, 99, 1, 1, 64, 64},
+    {9, 40, 1, 1, 520, 16},
+    {108, 150, 1, 1, 16, 16}};
 
 Spec spec_of(const Named& named) {
   Spec spec;

@@ -133,13 +133,19 @@ def _gpu(driver: str, backend: str, facts: Json, flags: list[str], any_vendor: b
     return out
 
 
+def _release(version: str) -> tuple[int, int]:
+    """Major and minor of what a target may state: 1.3, v1.3, 1.3.289+mesa."""
+    found = re.match(r"\s*v?(\d+)(?:\.(\d+))?", version)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
 def _vulkan(name: str, facts: Json, settings: dict[str, str]) -> Plan:
     chosen = settings.get("vulkan_target")
     flags = [f"--iree-vulkan-target={chosen}"] if chosen else []
     out = _gpu("vulkan", "vulkan-spirv", facts, flags, any_vendor=not chosen)
     out.portable_vulkan = not chosen
     stated = (facts.get("vulkan.version") or [LEAST_VULKAN])[0]
-    if [int(part) for part in stated.split(".")] < [int(part) for part in LEAST_VULKAN.split(".")]:
+    if _release(stated) < _release(LEAST_VULKAN):
         raise Refused(
             f"target '{name}' states vulkan.version {stated}, and IREE's runtime opens devices of {LEAST_VULKAN} and newer",
             stage="prepare",
