@@ -226,6 +226,8 @@ void read_all(const void* data, std::size_t bytes, std::size_t ahead) {
     for (std::size_t j = 0; j < 8; ++j) {
       if (ahead > 0) __builtin_prefetch(at + i + j * 64 + ahead);
       sums[j] += *reinterpret_cast<const Line*>(at + i + j * 64);
+      // In this order: Zen 4 reads half as fast what is not asked for line after line.
+      asm volatile("" ::: "memory");
     }
   }
   float all = 0;
