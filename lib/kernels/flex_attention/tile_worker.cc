@@ -99,7 +99,7 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= few_limit() ? size(tile.count) : 0;
-  distances_ = distances(call_.lookahead, few_);
+  distances_ = distances(call_.lookahead, few_, call_.spec.element == Type::f32);
   lead_ = distances_.far;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {

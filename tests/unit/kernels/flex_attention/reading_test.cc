@@ -44,7 +44,8 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     const std::size_t tiles = 8;
     const std::size_t beside =
         random() % (tile / 64 / 4);  // lines asked for between keys and values
-    const auto [near, far] = distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8);
+    const auto [near, far] =
+        distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8, false);
     Head head(tiles * tile, tiles * tile);
     std::size_t lead = far;
     for (std::size_t t = 0; t < tiles; ++t) {
@@ -76,7 +77,7 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
 
 TEST_CASE("in two stages the second cache is asked first, and on Zen 4 only beside work") {
   const auto in_two = [](Lookahead lookahead, std::size_t queries) {
-    const auto [near, far] = distances(lookahead, queries);
+    const auto [near, far] = distances(lookahead, queries, false);
     return near < far;
   };
   for (std::size_t queries = 1; queries <= most_few; ++queries) {
@@ -84,6 +85,11 @@ TEST_CASE("in two stages the second cache is asked first, and on Zen 4 only besi
     CHECK(in_two(Lookahead::two_stages, queries));
     CHECK(in_two(Lookahead::two_stages_beside_work, queries) == (queries > 2));
   }
+  // One query of floats is left to what the CPU does by itself.
+  CHECK(distances(Lookahead::two_stages_beside_work, 1, true).far == 0);
+  CHECK(distances(Lookahead::two_stages_beside_work, 2, true).near > 0);
+  CHECK(distances(Lookahead::two_stages, 1, true).near > 0);
+  CHECK(distances(Lookahead::one_stage, 1, true).near > 0);
 }
 
 TEST_CASE("how far ahead decode asks falls evenly to what is usual") {

@@ -45,7 +45,7 @@ std::span<const Isa> all_isas();
 enum class Lookahead : std::uint8_t {
   one_stage,
   two_stages,              // Intel's CPUs
-  two_stages_beside_work,  // Zen 4: where the stream is only read, one stage is faster
+  two_stages_beside_work,  // Zen 4: what is hardly worked on is faster in one stage, or unasked
 };
 
 class CpuFeatures {
