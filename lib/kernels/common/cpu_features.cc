@@ -157,8 +157,8 @@ Result<Isa> parse_isa(std::string_view name) {
 CpuFeatures CpuFeatures::detect() {
   return CpuFeatures(detected_bits(), detected_lookahead());
 }
-CpuFeatures CpuFeatures::only(Isa isa) {
-  return CpuFeatures(row(isa).needs);
+CpuFeatures CpuFeatures::only(Isa isa, Lookahead lookahead) {
+  return CpuFeatures(row(isa).needs, lookahead);
 }
 bool CpuFeatures::has(Isa isa) const {
   return (bits_ & row(isa).needs) == row(isa).needs;

@@ -70,60 +70,55 @@ inline void lanes_sums(const In& in, const Vf (&x)[Count], float* to) {
 #endif
 }
 
-// K keys by R queries; queries are padded by zeros to whole vectors, `query_stride` apart.
+// acc[r * K + k] += the products of query r with key k, of K keys by R queries; queries are
+// padded by zeros to whole vectors, `query_stride` apart.
+template <std::size_t K, std::size_t R, typename In>
+[[gnu::always_inline]] inline void add_products(const In& in, const float* queries,
+                                                std::size_t query_stride,
+                                                const typename In::Number* keys, std::size_t size,
+                                                Asking& asking, Vf* acc) {
+  auto add = [&](std::size_t at, const Vf(&key)[K]) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vf query = load(queries + r * query_stride + at);
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < K; ++k) acc[r * K + k] = In::add(acc[r * K + k], query, key[k]);
+    }
+  };
+  std::size_t e = 0;
+  std::size_t at = 0;
+  Vf key[K];
+  for (; e + In::key_numbers <= size; e += In::key_numbers, at += width) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < K; ++k) {
+      key[k] = in.key(keys + k * size + e);
+      ask<In::key_bytes>(asking);
+    }
+    add(at, key);
+  }
+  if (e < size) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < K; ++k) {
+      key[k] = in.key_part(keys + k * size + e, size - e);
+      ask<In::key_bytes>(asking);
+    }
+    add(at, key);
+  }
+}
+
+// Scores of K keys by R queries.
 template <std::size_t K, std::size_t R, typename In>
 inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
                              const typename In::Number* keys, std::size_t size, float* tile,
                              Asking& asking) {
   constexpr std::size_t count = K * R > 8 ? 16 : 8;
   Vf acc[count] = {};
-  // Called twice, which the compiler takes for a reason to leave the sums in memory.
-  auto add = [&](std::size_t at, const Vf(&key)[K]) __attribute__((always_inline)) {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r) {
-      const Vf query = load(queries + r * query_stride + at);
-#pragma GCC unroll 8
-      for (std::size_t k = 0; k < K; ++k) {
-        acc[r * K + k] = In::add(acc[r * K + k], query, key[k]);
-      }
-    }
-  };
   if constexpr (R == 1 && one_row_at_a_time) {
 #pragma GCC unroll 8
-    for (std::size_t k = 0; k < K; ++k) {
-      std::size_t e = 0;
-      std::size_t at = 0;
-      for (; e + In::key_numbers <= size; e += In::key_numbers, at += width) {
-        const Vf key = in.key(keys + k * size + e);
-        ask<In::key_bytes>(asking);
-        acc[k] = In::add(acc[k], load(queries + at), key);
-      }
-      if (e < size) {
-        const Vf key = in.key_part(keys + k * size + e, size - e);
-        ask<In::key_bytes>(asking);
-        acc[k] = In::add(acc[k], load(queries + at), key);
-      }
-    }
+    for (std::size_t k = 0; k < K; ++k)
+      add_products<1, 1>(in, queries, query_stride, keys + k * size, size, asking, acc + k);
   } else {
-    std::size_t e = 0;
-    std::size_t at = 0;
-    Vf key[K];
-    for (; e + In::key_numbers <= size; e += In::key_numbers, at += width) {
-#pragma GCC unroll 8
-      for (std::size_t k = 0; k < K; ++k) {
-        key[k] = in.key(keys + k * size + e);
-        ask<In::key_bytes>(asking);
-      }
-      add(at, key);
-    }
-    if (e < size) {
-#pragma GCC unroll 8
-      for (std::size_t k = 0; k < K; ++k) {
-        key[k] = in.key_part(keys + k * size + e, size - e);
-        ask<In::key_bytes>(asking);
-      }
-      add(at, key);
-    }
+    add_products<K, R>(in, queries, query_stride, keys, size, asking, acc);
   }
   alignas(64) float sums[16];
   lanes_sums(in, acc, sums);

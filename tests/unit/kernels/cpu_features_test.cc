@@ -43,7 +43,7 @@ TEST_CASE("how far ahead memory is asked follows the CPU") {
   for (std::string line; std::getline(info, line) && !line.empty();) {
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
-    cpu[line.substr(0, line.find('	'))] = line.substr(std::min(colon + 2, line.size()));
+    cpu[line.substr(0, line.find('\t'))] = line.substr(std::min(colon + 2, line.size()));
   }
   Lookahead expected = Lookahead::one_stage;
   if (cpu["vendor_id"] == "GenuineIntel") expected = Lookahead::two_stages;

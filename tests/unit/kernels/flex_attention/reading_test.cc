@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flex_attention/tile_ops.h"
+#include "unit/kernels/flex_attention/tensors.h"
 
 namespace onnxpack::kernels::flex {
 namespace {
@@ -90,6 +91,27 @@ TEST_CASE("in two stages the second cache is asked first, and on Zen 4 only besi
   CHECK(distances(Lookahead::two_stages_beside_work, 2, true).near > 0);
   CHECK(distances(Lookahead::two_stages, 1, true).near > 0);
   CHECK(distances(Lookahead::one_stage, 1, true).near > 0);
+}
+
+TEST_CASE("results do not depend on how memory is asked") {
+  const StandIn machine;
+  Serial serial;
+  for (Type type : {Type::f32, Type::bf16, Type::f16}) {
+    for (std::int64_t queries : {1, 2, 3, 9}) {
+      // More keys than are taken at once, and rows that vectors do not fill.
+      Tensors tensors({queries, 1100, 1, 1, 70, 37}, 3, type);
+      const auto want = tensors.run({}, Isa::reference, serial);
+      for (Isa isa : fast_isas_of(machine)) {
+        for (Lookahead lookahead :
+             {Lookahead::one_stage, Lookahead::two_stages, Lookahead::two_stages_beside_work}) {
+          INFO(to_string(isa) << ", L=" << queries << ", way " << static_cast<int>(lookahead));
+          CHECK(worst(tensors.run({}, isa, serial, lookahead), want) <=
+                (type == Type::f32 ? 0x1p-17 : 0x1p-6));
+        }
+      }
+    }
+  }
+  CHECK(machine.faults().empty());
 }
 
 TEST_CASE("how far ahead decode asks falls evenly to what is usual") {

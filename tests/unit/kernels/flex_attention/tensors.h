@@ -49,12 +49,13 @@ class Tensors {
     a_.v = fill(v_, 2 * s.kv_heads * s.kv_length * s.v_size);
   }
 
-  std::vector<float> run(Spec spec, Isa isa, Parallel& parallel) {
+  std::vector<float> run(Spec spec, Isa isa, Parallel& parallel,
+                         Lookahead lookahead = Lookahead::one_stage) {
     spec.element = element_;
     std::vector<float> y(static_cast<std::size_t>(2 * a_.q_heads * a_.q_length * a_.v_size), 7.0F);
     std::vector<std::uint16_t> halves(y.size(), 7);
     a_.y = element_ == Type::f32 ? static_cast<void*>(y.data()) : halves.data();
-    auto kernel = FlexAttention::create(spec, CpuFeatures::only(isa));
+    auto kernel = FlexAttention::create(spec, CpuFeatures::only(isa, lookahead));
     REQUIRE(kernel);
     REQUIRE(kernel->isa() == isa);
     REQUIRE(kernel->run(a_, parallel));

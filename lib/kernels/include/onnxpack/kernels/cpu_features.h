@@ -57,8 +57,8 @@ class CpuFeatures {
   // threads from then on, and every signal stack must hold 8 KiB more. A process that has a smaller
   // one is refused, and has no AMX then.
   static CpuFeatures detect();
-  // Exactly what `isa` needs.
-  static CpuFeatures only(Isa isa);
+  // Exactly what `isa` needs, on a machine that wants memory asked for as given.
+  static CpuFeatures only(Isa isa, Lookahead lookahead = Lookahead::one_stage);
 
   // Whether kernels of `isa` may run.
   bool has(Isa isa) const;
