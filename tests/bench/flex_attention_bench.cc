@@ -271,7 +271,8 @@ void decode(std::size_t threads, int rounds, const std::string& only, std::int64
   };
   for (Type type : {Type::f32, Type::bf16, Type::f16}) {
     for (const Row& row :
-         {Row{1, 8, 8, 128}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
+         {Row{1, 8, 8, 128}, Row{2, 8, 8, 128}, Row{3, 8, 8, 128}, Row{2, 16, 16, 64},
+          Row{3, 16, 16, 64}, Row{1, 32, 8, 128}, Row{1, 64, 8, 128}, Row{4, 8, 8, 128},
           Row{8, 8, 8, 128}, Row{2, 32, 8, 128}, Row{2, 64, 8, 128}, Row{3, 32, 8, 128},
           Row{1, 16, 16, 64}, Row{1, 64, 16, 64}}) {
       char what[64];

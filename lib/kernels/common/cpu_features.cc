@@ -126,7 +126,7 @@ Lookahead detected_lookahead() {
   if (__builtin_cpu_is("intel") != 0) return Lookahead::two_stages;
   // Of Zen 3 and 4 the one that has AVX-512. Zen 5 was measured in one stage only.
   if (__builtin_cpu_is("amdfam19h") != 0 && __builtin_cpu_supports("avx512f") != 0)
-    return Lookahead::two_stages_beside_work;
+    return Lookahead::in_order;
 #endif
   return Lookahead::one_stage;
 }

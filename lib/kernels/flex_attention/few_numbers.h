@@ -16,7 +16,8 @@ inline Vf load_part(const float* from, std::size_t count) {
 }
 
 // K and V of f32 as they lie. `Number` is what they are made of; a vector of a key holds
-// `key_numbers`; `rows_together` rows of V meet as many weights in one product.
+// `key_numbers`; `rows_together` rows of V meet as many weights in one product. Up to `in_order`
+// queries have so little to compute that a CPU which fetches by itself keeps up (tile_few_order.h).
 struct FewFloats : Products {
   using Number = float;
   static constexpr std::size_t key_numbers = width;
@@ -24,6 +25,7 @@ struct FewFloats : Products {
   static constexpr std::size_t value_bytes = key_bytes;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
+  static constexpr std::size_t in_order = 4;
   // How keys are read that `this` turns out to have no way for; there are none here.
   FewFloats any() const { return *this; }
   static constexpr bool certain() { return true; }
@@ -36,11 +38,12 @@ struct FewFloats : Products {
   void values(const float* row, std::size_t /*stride*/, std::size_t /*rows*/, std::size_t part,
               Vf (&line)[N]) const {
 #pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n)
+    for (std::size_t n = 0; n < N; ++n) {
       line[n] =
           n + 1 < N || part == width ? load(row + n * width) : load_part(row + n * width, part);
+    }
   }
-  // The weights of `count` rows of a tile as `values` wants them, in rows of most_few_rows /
+  // The weights of `count` rows of a tile as `values` wants them, in rows of few_tile_stride /
   // rows_together.
   static const float* weights(const float* tile, std::size_t /*rows*/, std::size_t /*count*/,
                               float* /*room*/) {
@@ -58,6 +61,7 @@ struct FewHalves : Products {
   static constexpr std::size_t value_bytes = key_bytes;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
+  static constexpr std::size_t in_order = 2;
   FewHalves any() const { return *this; }
   static constexpr bool certain() { return true; }
   FewHalves() = default;

@@ -9,8 +9,8 @@
 
 namespace {
 
+using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::KeyScale;
-using onnxpack::kernels::flex::most_few_rows;
 
 struct Pairs {
   static constexpr bool in_place = false;
@@ -69,6 +69,7 @@ struct FewPairs : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t rows_together = 2;
   static constexpr std::size_t value_bytes = 64;
+  static constexpr std::size_t in_order = 3;
   __m512i lower = _mm512_load_si512(lower_turns.order);
   __m512i upper = _mm512_load_si512(upper_turns.order);
   template <std::size_t N>
@@ -93,8 +94,8 @@ struct FewPairs : Pairs {
   static const float* weights(const float* tile, std::size_t rows, std::size_t count, float* room) {
     for (std::size_t r = 0; r < count; ++r) {
       for (std::size_t k = 0; k < rows; k += 32) {
-        const float* at = tile + r * most_few_rows + k;
-        _mm512_storeu_si512(room + r * most_few_rows / 2 + k / 2,
+        const float* at = tile + r * few_tile_stride + k;
+        _mm512_storeu_si512(room + r * few_tile_stride / 2 + k / 2,
                             reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(_mm512_loadu_ps(at + 16),
                                                                           _mm512_loadu_ps(at))));
       }
@@ -109,6 +110,7 @@ struct ScaledKeys : Pairs {
   static constexpr std::size_t key_numbers = 32;
   static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = false;
+  static constexpr std::size_t in_order = 3;
   ScaledPairs scaled;
   float unscale;  // queries come times the power that KeyScale's steps leave out
   explicit ScaledKeys(const KeyScale& scale) : scaled(scale.factor), unscale(1.0F / scale.power) {}
@@ -129,6 +131,7 @@ struct SteppedKeys : Pairs {
   static constexpr std::size_t key_numbers = 32;
   static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = true;
+  static constexpr std::size_t in_order = 3;
   explicit SteppedKeys(const KeyScale& scale)
       : low_steps(_mm512_load_si512(scale.steps.data())),
         high_steps(_mm512_load_si512(scale.steps.data() + 64)),

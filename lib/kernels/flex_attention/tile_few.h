@@ -5,78 +5,35 @@
 #pragma once
 
 #include "flex_attention/few_numbers.h"
+#include "flex_attention/few_sums.h"
 #if defined(__AVX512F__)
+#include "flex_attention/tile_few_order.h"
 #include "flex_attention/tile_fours.h"
 #endif
 
 namespace {
 
+using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::most_few;
-using onnxpack::kernels::flex::most_few_rows;
 using onnxpack::kernels::flex::Reading;
 using onnxpack::kernels::flex::usual_few;
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr std::size_t few_sums = 24;
-constexpr std::size_t few_scores_at_once = 16;
-#else
-constexpr std::size_t few_sums = 10;
-constexpr std::size_t few_scores_at_once = 8;
-#endif
-// One query meets rows one after the other, as CPUs see by themselves that memory is read in order.
-// Narrower vectors would make long chains of sums of that.
 #if defined(__AVX512F__)
-constexpr bool one_row_at_a_time = true;
 // Eight at a time, while what the first eight read is in the nearest cache. 12 queries over 256 MB
 // on Zen 4 were 1.3 times as fast by these loops as by those for many in f32, 1.15 times in pairs
 // of bf16; 16 were as fast, and slower where the cache held all of it. By AVX2, and with numbers of
 // 16 bits that are widened for each eight queries anew, nothing is gained.
 constexpr onnxpack::kernels::flex::FewLimit limit_of_few{.queries = 12, .numbers = 512};
-#else
-constexpr bool one_row_at_a_time = false;
 #endif
 
-// to[i] = the sum of the lanes of x[i]; `stored` is applied to it.
-template <typename In, std::size_t Count>
-inline void lanes_sums(const In& in, const Vf (&x)[Count], float* to) {
-#if defined(__AVX512F__)
-  static_assert(Count == 8 || Count == 16);
-  constexpr std::size_t fours_count = Count / 4;
-  __m512 fours[fours_count];
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < fours_count; ++i) {
-    __m512 twos[2];
-#pragma GCC unroll 2
-    for (std::size_t j = 0; j < 2; ++j) {
-      const auto a = reinterpret_cast<__m512>(x[4 * i + 2 * j]);
-      const auto b = reinterpret_cast<__m512>(x[4 * i + 2 * j + 1]);
-      twos[j] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-    }
-    const __m512d a = _mm512_castps_pd(twos[0]);
-    const __m512d b = _mm512_castps_pd(twos[1]);
-    // Of each quarter of four vectors the sums.
-    fours[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
-                             _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-  }
-  auto quarters = [](__m512 a, __m512 b) {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
-  };
-  const __m512 low = quarters(fours[0], fours[1]);
-  const __m512 high = Count == 16 ? quarters(fours[fours_count - 2], fours[fours_count - 1]) : low;
-  store(to, in.stored(reinterpret_cast<Vf>(quarters(low, high))));
-#else
-  for (std::size_t i = 0; i < Count; ++i) to[i] = lanes_sum(x[i]);
-  static_cast<void>(in);
-#endif
-}
-
-// acc[r * K + k] += the products of query r with key k, of K keys by R queries; queries are
-// padded by zeros to whole vectors, `query_stride` apart.
+// Scores of K keys by R queries; queries are padded by zeros to whole vectors, `query_stride`
+// apart.
 template <std::size_t K, std::size_t R, typename In>
-[[gnu::always_inline]] inline void add_products(const In& in, const float* queries,
-                                                std::size_t query_stride,
-                                                const typename In::Number* keys, std::size_t size,
-                                                Asking& asking, Vf* acc) {
+inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
+                             const typename In::Number* keys, std::size_t size, float* tile,
+                             Asking& asking) {
+  constexpr std::size_t count = K * R > 8 ? 16 : 8;
+  Vf acc[count] = {};
   auto add = [&](std::size_t at, const Vf(&key)[K]) __attribute__((always_inline)) {
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
@@ -104,27 +61,11 @@ template <std::size_t K, std::size_t R, typename In>
     }
     add(at, key);
   }
-}
-
-// Scores of K keys by R queries.
-template <std::size_t K, std::size_t R, typename In>
-inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
-                             const typename In::Number* keys, std::size_t size, float* tile,
-                             Asking& asking) {
-  constexpr std::size_t count = K * R > 8 ? 16 : 8;
-  Vf acc[count] = {};
-  if constexpr (R == 1 && one_row_at_a_time) {
-#pragma GCC unroll 8
-    for (std::size_t k = 0; k < K; ++k)
-      add_products<1, 1>(in, queries, query_stride, keys + k * size, size, asking, acc + k);
-  } else {
-    add_products<K, R>(in, queries, query_stride, keys, size, asking, acc);
-  }
   alignas(64) float sums[16];
   lanes_sums(in, acc, sums);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r)
-    std::memcpy(tile + r * most_few_rows, sums + r * K, K * sizeof(float));
+    std::memcpy(tile + r * few_tile_stride, sums + r * K, K * sizeof(float));
 }
 
 #if defined(__AVX512F__)
@@ -154,7 +95,11 @@ template <std::size_t R, typename In>
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
-  if constexpr (In::by_eight) {
+  if (reading.near == 0) {
+    if constexpr (R <= In::in_order)
+      if (size > 0)
+        k = few_scores_in_order<R>(in, queries, query_stride, keys, rows, size, tile, reading);
+  } else if constexpr (In::by_eight) {
     auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
       return few_scores_by_eight<R>(in, queries, words, keys, rows, numbers, tile, reading);
     };
@@ -162,10 +107,8 @@ template <std::size_t R, typename In>
     // worse code of it.)
     constexpr std::size_t usual = 128;
     constexpr std::size_t usual_words = usual / In::key_numbers * width;
-    // Eights are read across rows; one query for which nothing is asked wants them in order.
-    if (R > 1 || reading.near != 0)
-      k = size == usual && query_stride == usual_words ? by_eight(usual_words, usual)
-                                                       : by_eight(query_stride, size);
+    k = size == usual && query_stride == usual_words ? by_eight(usual_words, usual)
+                                                     : by_eight(query_stride, size);
   }
 #endif
   if (k == rows) return;
@@ -199,7 +142,8 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
     for (std::size_t n = 0; n < N; ++n) ask<In::value_bytes>(asking);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
-      const float weight = weights[r * (most_few_rows / In::rows_together) + k / In::rows_together];
+      const float weight =
+          weights[r * (few_tile_stride / In::rows_together) + k / In::rows_together];
 #pragma GCC unroll 8
       for (std::size_t n = 0; n < N; ++n) acc[r][n] = In::add(acc[r][n], weight, line[n]);
     }
@@ -243,6 +187,13 @@ template <std::size_t R, typename In>
 void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   const typename In::Number* values, std::size_t size, const float* factor,
                   float* out, std::size_t out_stride, const Reading& reading) {
+#if defined(__AVX512F__)
+  if constexpr (R <= In::in_order) {
+    if (reading.near == 0 && whole_rows<In>(size))
+      return few_weigh_in_order<R>(in, weights, rows, values, size, factor, out, out_stride,
+                                   reading);
+  }
+#endif
   constexpr std::size_t fits = few_sums / R;
   constexpr std::size_t at_once = fits >= 8 ? 8 : fits >= 4 ? 4 : fits >= 2 ? 2 : 1;
   static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -313,7 +264,7 @@ void few_scores(const float* queries, std::size_t query_stride, std::size_t coun
       count, rows, size * sizeof *from, reading,
       [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
         few_scores_of<R>(in, queries + first * query_stride, query_stride, from + k * size, some,
-                         size, tile + first * most_few_rows + k, now);
+                         size, tile + first * few_tile_stride + k, now);
       });
 }
 
@@ -323,16 +274,26 @@ void few_weigh(const float* tile, std::size_t rows, const void* values, std::siz
                Reading& reading) {
   const In in;
   static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
-  alignas(64) float room[In::rows_together > 1 ? most_few * most_few_rows / In::rows_together : 1];
+  alignas(
+      64) float room[In::rows_together > 1 ? most_few * few_tile_stride / In::rows_together : 1];
   const float* weights = In::weights(tile, rows, count, room);
   const auto* from = static_cast<const typename In::Number*>(values);
   for_groups(
       count, rows, size * sizeof *from, reading,
       [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
-        few_weigh_of<R>(in, weights + (first * most_few_rows + k) / In::rows_together, some,
+        few_weigh_of<R>(in, weights + (first * few_tile_stride + k) / In::rows_together, some,
                         from + k * size, size, k == 0 ? factor + first : ones,
                         out + first * out_stride, out_stride, now);
       });
 }
+
+// ProductOps::few_in_order.
+template <typename Values>
+constexpr bool (*in_order_of)(std::size_t, std::size_t) =
+#if defined(__AVX512F__)
+    few_in_order<Values>;
+#else
+    nullptr;
+#endif
 
 }  // namespace

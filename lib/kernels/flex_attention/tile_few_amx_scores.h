@@ -120,9 +120,10 @@ inline void dot_keys(const KeyPiece& piece, std::size_t step) {
   dot_bf16<1, line_tile, query_tile>();
 }
 
-// Scores of a few queries, [queries][most_few_rows]. Three pieces are under way: while one is made
-// the one before is multiplied and the sums of that before become scores. A product's time, the way
-// through the cache to the tiles, and that back from them would else each hold up what is read.
+// Scores of a few queries, [queries][few_tile_stride]. Three pieces are under way: while one is
+// made the one before is multiplied and the sums of that before become scores. A product's time,
+// the way through the cache to the tiles, and that back from them would else each hold up what is
+// read.
 //
 // `in` says how keys are read. It is not a member: what tiles are loaded from may not stay in
 // registers.
@@ -219,7 +220,7 @@ class FewScores {
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < Columns; ++r)
       if (r < count_)
-        store(tile_ + r * most_few_rows + key, in.stored(reinterpret_cast<Vf>(turned[r])));
+        store(tile_ + r * few_tile_stride + key, in.stored(reinterpret_cast<Vf>(turned[r])));
   }
 
   std::size_t count_, rows_;

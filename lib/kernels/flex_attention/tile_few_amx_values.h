@@ -12,6 +12,7 @@
 namespace {
 
 constexpr std::size_t values_together = 64;  // keys whose V is read line by line
+using onnxpack::kernels::flex::most_few_rows;
 constexpr std::size_t weight_stride = most_few_rows + 16;
 static_assert(most_few_rows % values_together == 0);
 
@@ -19,7 +20,7 @@ static_assert(most_few_rows % values_together == 0);
 // those beyond `rows` are 0. `reading` is what they are for.
 inline void few_tile_weights(const float* tile, std::size_t rows, std::size_t count, float* to,
                              Reading& reading) {
-  for (std::size_t r = 0; r < count; ++r, tile += most_few_rows, to += weight_stride) {
+  for (std::size_t r = 0; r < count; ++r, tile += few_tile_stride, to += weight_stride) {
     store(to - width, Vf{});
     for (std::size_t k = 0; k < rows; k += tile_side) {
       if (k / tile_side % 2 == 1) ask_second(reading.another_first());

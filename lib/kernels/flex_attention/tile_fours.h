@@ -13,7 +13,7 @@
 
 namespace {
 
-using onnxpack::kernels::flex::most_few_rows;
+using onnxpack::kernels::flex::few_tile_stride;
 
 constexpr std::size_t keys_of_eight = 8;
 
@@ -101,8 +101,9 @@ template <std::size_t R, typename In>
     const std::size_t other = r + 1 < R ? r + 1 : r;
     const auto sums =
         reinterpret_cast<__m512>(in.stored(reinterpret_cast<Vf>(sum_fours(acc[r], acc[other]))));
-    _mm256_storeu_ps(tile + r * most_few_rows, _mm512_castps512_ps256(sums));
-    if (other != r) _mm256_storeu_ps(tile + other * most_few_rows, _mm512_extractf32x8_ps(sums, 1));
+    _mm256_storeu_ps(tile + r * few_tile_stride, _mm512_castps512_ps256(sums));
+    if (other != r)
+      _mm256_storeu_ps(tile + other * few_tile_stride, _mm512_extractf32x8_ps(sums, 1));
   }
 }
 

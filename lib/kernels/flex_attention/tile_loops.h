@@ -9,14 +9,18 @@ namespace {
 
 using onnxpack::kernels::flex::Type;
 
-constexpr onnxpack::kernels::flex::ProductOps float_products = {.scores = scores<Products>,
-                                                                .weigh = weigh<Products>,
-                                                                .few_scores = few_scores<FewFloats>,
-                                                                .few_weigh = few_weigh<FewFloats>};
+constexpr onnxpack::kernels::flex::ProductOps float_products = {
+    .scores = scores<Products>,
+    .weigh = weigh<Products>,
+    .few_scores = few_scores<FewFloats>,
+    .few_weigh = few_weigh<FewFloats>,
+    .few_in_order = in_order_of<FewFloats>};
 
 template <Type type>
 constexpr onnxpack::kernels::flex::ProductOps few_halves = {
-    .few_scores = few_scores<FewHalves<type>>, .few_weigh = few_weigh<FewHalves<type>>};
+    .few_scores = few_scores<FewHalves<type>>,
+    .few_weigh = few_weigh<FewHalves<type>>,
+    .few_in_order = in_order_of<FewHalves<type>>};
 
 #if defined(__AVX512F__)
 // to[j * to_stride + i] = from[i * from_stride + j] for 16 by 16, times `by` if it is not 1.

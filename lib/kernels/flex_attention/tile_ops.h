@@ -26,7 +26,12 @@ struct FewLimit {
   std::size_t queries = usual_few;
   std::size_t numbers = 0;
 };
-inline constexpr std::size_t most_few_rows = 512;
+// Keys that the loops for few take at once; most_few_rows where few_in_order.
+inline constexpr std::size_t usual_few_rows = 512;
+inline constexpr std::size_t most_few_rows = 1024;
+// From one query's scores to the next one's; rows a multiple of 4 KB apart would meet in the few
+// places that a cache has for each address in a page.
+inline constexpr std::size_t few_tile_stride = most_few_rows + 16;
 
 // How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
 // farther ahead, for the second.
@@ -36,13 +41,13 @@ struct Distances {
 };
 // In one stage a line that is asked of memory holds one of the nearest cache's few buffers for all
 // the time that memory takes: decode got 0.75 of the speed of reading on Emerald Rapids so, 0.9 in
-// two stages. On Zen 4 (f32, D 128, one thread) 8 KiB ahead in one stage and 4 and 12 in two gave
-// 0.70 and 0.80 with 4 queries. One query of f32, which has little to compute, is fastest there
-// where nothing is asked and rows are read one after the other: 0.81 to 0.95, by both other ways
-// 0.74 to 0.79. In one stage both distances are the same; 0 is for not asking.
-constexpr Distances distances(Lookahead lookahead, std::size_t queries, bool floats) {
-  if (lookahead == Lookahead::two_stages_beside_work) {
-    if (queries == 1 && floats) return {};
+// two stages. On Zen 4 neither comes near to what loops have that go through K and V in order and
+// ask for nothing (tile_few_order.h); where those do not do (`ordered`), one or two queries are
+// faster in one stage and more in two. In one stage both distances are the same; 0 is for not
+// asking.
+constexpr Distances distances(Lookahead lookahead, std::size_t queries, bool ordered) {
+  if (lookahead == Lookahead::in_order) {
+    if (ordered) return {};
     if (queries <= 2) return {8192, 8192};
   }
   return lookahead == Lookahead::one_stage ? Distances{8192, 8192} : Distances{4096, 12288};
@@ -129,7 +134,7 @@ struct ProductOps {
                 float* out, Ahead& ahead) = nullptr;
   // The same for `count` queries, at most most_few, with queries[lane * query_stride + e], padded
   // by zeros to a multiple of 16 (of bf16 as PairOps::scale_few leaves them), tile[lane *
-  // most_few_rows + k] and out[lane * out_stride + e]. K and V are rows of `size` numbers as the
+  // few_tile_stride + k] and out[lane * out_stride + e]. K and V are rows of `size` numbers as the
   // caller has them, f32 or bf16; bf16 keys are taken times the factor of `scale`, rounded again,
   // and queries as PairOps::scale_few gives them. `rows` is up to most_few_rows.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
@@ -138,6 +143,9 @@ struct ProductOps {
   void (*few_weigh)(const float* tile, std::size_t rows, const void* values, std::size_t size,
                     std::size_t count, const float* factor, float* out, std::size_t out_stride,
                     Reading& reading) = nullptr;
+  // Whether these two go through K and V line after line, for so many queries and rows of V of that
+  // size, where nothing is to be asked for (Reading::near is 0). Null where they never do.
+  bool (*few_in_order)(std::size_t queries, std::size_t v_size) = nullptr;
 };
 
 // bf16 without a detour by f32: operands become pairs, scores are given as rounded to bf16.
@@ -191,8 +199,8 @@ struct TileOps {
   // masked lanes stay at sum 0.
   void (*softmax)(float* tile, std::size_t rows, std::size_t lanes, std::size_t count,
                   float* maximum, float* sum, float* factor) = nullptr;
-  // The same for tile[lane * most_few_rows + k], up to most_few lanes. What is beyond `rows`, up to
-  // a multiple of 16, may be written. `reading` is what comes next.
+  // The same for tile[lane * few_tile_stride + k], up to most_few lanes. What is beyond `rows`, up
+  // to a multiple of 16, may be written. `reading` is what comes next.
   void (*few_softmax)(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                       float* factor, Reading& reading) = nullptr;
   // With the final maximum and sum: tile = exp(score - maximum) / sum.

@@ -81,16 +81,18 @@ void few_pair_scores(const float* queries, std::size_t query_stride, std::size_t
   scores(queries, query_stride, count, keys, rows, size, scale, tile, reading);
 }
 
-constexpr onnxpack::kernels::flex::PairOps pairs = {.products = {.scores = scores<Pairs>,
-                                                                 .weigh = weigh<Pairs>,
-                                                                 .few_scores = few_pair_scores,
-                                                                 .few_weigh = few_weigh<FewPairs>},
-                                                    .scale = scale_pairs,
-                                                    .scale_few = scale_few,
-                                                    .interleave = interleave_pairs,
-                                                    .pack = pack_pairs,
-                                                    .few_softmax = few_softmax<CoarseWeights>,
-                                                    .few_limit = limit_of_few,
-                                                    .softmax = softmax_pairs};
+constexpr onnxpack::kernels::flex::PairOps pairs = {
+    .products = {.scores = scores<Pairs>,
+                 .weigh = weigh<Pairs>,
+                 .few_scores = few_pair_scores,
+                 .few_weigh = few_weigh<FewPairs>,
+                 .few_in_order = in_order_of<FewPairs>},
+    .scale = scale_pairs,
+    .scale_few = scale_few,
+    .interleave = interleave_pairs,
+    .pack = pack_pairs,
+    .few_softmax = few_softmax<CoarseWeights>,
+    .few_limit = limit_of_few,
+    .softmax = softmax_pairs};
 
 }  // namespace

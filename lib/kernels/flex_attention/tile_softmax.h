@@ -5,7 +5,7 @@
 
 namespace {
 
-using onnxpack::kernels::flex::most_few_rows;
+using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::Reading;
 
 constexpr float log2_e = 1.44269504088896341F;
@@ -73,7 +73,7 @@ struct Weights {
   static Vf of(Vf score, Vf most) { return weight_of(score, most); }
 };
 
-// The same along rows of most_few_rows; what is beyond `rows` becomes 0. A line is asked for with
+// The same along rows of few_tile_stride; what is beyond `rows` becomes 0. A line is asked for with
 // each vector, and one with eight while the maximum is looked for: about as many as memory gives in
 // that time.
 template <typename Of>
@@ -83,7 +83,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
   for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_few_rows;
+    float* row = tile + r * few_tile_stride;
     for (std::size_t k = rows; k < end; ++k) row[k] = -__builtin_inff();
     Vf largest = splat(maximum[r]);
     for (std::size_t k = 0; k < end; k += 8 * width) {
@@ -105,7 +105,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
     store(most + r, base);
   }
   for (std::size_t r = 0; r < count; ++r) {
-    float* row = tile + r * most_few_rows;
+    float* row = tile + r * few_tile_stride;
     const Vf base = splat(most[r]);
     Vf total{};
 #pragma GCC unroll 4

@@ -50,7 +50,7 @@ void Worker::make_room(std::size_t widest) {
   maximum_ = Floats(room_, lanes);
   sum_ = Floats(room_, lanes);
   factor_ = Floats(room_, lanes);
-  few_tile_ = Floats(room_, most_few_rows * lane_step);
+  few_tile_ = Floats(room_, few_tile_stride * lane_step);
   if (!few || score_ || prob_) tile_ = Floats(room_, most_rows * lanes);
   if (call_.spec.element == Type::f32) return;
   rows_ = Floats(room_, std::max(few_stride_, out_stride_) * lanes);
@@ -99,7 +99,9 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= few_limit() ? size(tile.count) : 0;
-  distances_ = distances(call_.lookahead, few_, call_.spec.element == Type::f32);
+  const auto ordered = few_products().few_in_order;
+  distances_ =
+      distances(call_.lookahead, few_, ordered != nullptr && ordered(few_, size(a_.v_size)));
   lead_ = distances_.far;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {

@@ -25,19 +25,20 @@ std::size_t size(std::int64_t value) {
 }  // namespace
 
 // Keys of a tile that no program sees: 128 KB or so of K and of V, since between the two memory has
-// to be seen to be read in order anew.
+// to be seen to be read in order anew; more where only the CPU sees to that.
 std::int64_t Worker::few_rows() const {
-  constexpr std::size_t bytes_each = 131072;
+  const bool asks = distances_.near != 0;
+  const std::size_t bytes_each = asks ? 131072 : 262144;
   const std::size_t row_bytes =
       size(std::max<std::int64_t>({a_.qk_size, a_.v_size, 1})) * element_bytes_;
-  return static_cast<std::int64_t>(
-      std::clamp(bytes_each / row_bytes / most_rows * most_rows, most_rows, most_few_rows));
+  return static_cast<std::int64_t>(std::clamp(bytes_each / row_bytes / most_rows * most_rows,
+                                              most_rows, asks ? usual_few_rows : most_few_rows));
 }
 
 // Lanes without a query are computed with, but never written: they see what the last one sees.
 void Worker::turn_to_lanes(std::size_t rows) {
   float* tile = tile_.data();
-  ops_.transpose(few_tile_.data(), lanes_, rows, most_few_rows, 1.0F, tile, lanes_);
+  ops_.transpose(few_tile_.data(), lanes_, rows, few_tile_stride, 1.0F, tile, lanes_);
   for (std::size_t row = 0; row < rows; ++row) {
     float* lanes = tile + row * lanes_;
     std::fill(lanes + few_, lanes + lanes_, lanes[few_ - 1]);
@@ -46,10 +47,10 @@ void Worker::turn_to_lanes(std::size_t rows) {
 
 void Worker::turn_to_rows(std::size_t rows) {
   float* tile = few_tile_.data();
-  ops_.transpose(tile_.data(), rows, lanes_, lanes_, 1.0F, tile, most_few_rows);
+  ops_.transpose(tile_.data(), rows, lanes_, lanes_, 1.0F, tile, few_tile_stride);
   // Weights may be taken in pairs.
   for (std::size_t row = 0; rows % 2 == 1 && row < few_; ++row)
-    tile[row * most_few_rows + rows] = 0;
+    tile[row * few_tile_stride + rows] = 0;
 }
 
 void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pass pass) {
@@ -95,13 +96,13 @@ const ProductOps& Worker::few_products() const {
 void Worker::score_few(std::int64_t begin, std::size_t rows, TileClass what, Reading& keys) {
   float* tile = few_tile_.data();
   if (what == TileClass::empty) {
-    std::fill_n(tile, few_ * most_few_rows, minus_infinity);
+    std::fill_n(tile, few_ * few_tile_stride, minus_infinity);
     return;
   }
   few_products().few_scores(queries_.data(), few_stride_, few_, keys.begin, rows, size(a_.qk_size),
                             key_scale_, tile, keys);
   const std::size_t rounded = (rows + 15) / 16 * 16;
-  for (std::size_t row = 0; row < few_; ++row) round_scores(tile + row * most_few_rows, rounded);
+  for (std::size_t row = 0; row < few_; ++row) round_scores(tile + row * few_tile_stride, rounded);
   if (what != TileClass::partial) return;
   turn_to_lanes(rows);
   score_->apply(tile_.data(), begin, rows);

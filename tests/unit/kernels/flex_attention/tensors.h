@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <random>
+#include <span>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -68,6 +70,14 @@ class Tensors {
   void set_key(std::size_t at, std::uint16_t bits) { k_.halves[at] = bits; }
   void set_value(std::size_t at, std::uint16_t bits) { v_.halves[at] = bits; }
 
+  std::span<const std::byte> keys() const { return bytes(k_); }
+  std::span<const std::byte> values() const { return bytes(v_); }
+  // K and V from elsewhere, as long as those.
+  void move(const void* k, const void* v) {
+    a_.k = k;
+    a_.v = v;
+  }
+
   void round_to(Type type) {
     for (Tensor* tensor : {&q_, &k_, &v_}) round(*tensor, type);
   }
@@ -77,6 +87,10 @@ class Tensors {
     std::vector<float> floats;
     std::vector<std::uint16_t> halves;
   };
+  std::span<const std::byte> bytes(const Tensor& of) const {
+    if (element_ == Type::f32) return std::as_bytes(std::span(of.floats));
+    return std::as_bytes(std::span(of.halves));
+  }
   static void round(Tensor& to, Type type) {
     for (float& value : to.floats) value = wide(type, narrow(type, value));
   }

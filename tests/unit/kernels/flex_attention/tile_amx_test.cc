@@ -219,7 +219,7 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
     const auto queries = some_rows(count * size, random);
     auto keys = some_rows(rows * size, random);
     if (random() % 4 == 0) keys[random() % keys.size()] = 0x7F80;
-    Room found(most_few * most_few_rows), want(most_few * most_few_rows);
+    Room found(most_few * few_tile_stride), want(most_few * few_tile_stride);
     const auto run = [&](const TileOps& ops, Room& tile) {
       Room scaled(most_few * stride);
       ops.pairs->scale_few(queries.data(), count, size, scale, scaled.data(), stride);
@@ -234,8 +234,8 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
     INFO(rows << " keys of " << size << ", " << count << " queries, by steps " << scale.by_steps);
     bool same = true;
     for (std::size_t r = 0; r < count; ++r)
-      same = same && std::memcmp(found.data() + r * most_few_rows, want.data() + r * most_few_rows,
-                                 rows * sizeof(float)) == 0;
+      same = same && std::memcmp(found.data() + r * few_tile_stride,
+                                 want.data() + r * few_tile_stride, rows * sizeof(float)) == 0;
     CHECK(same);
   }
   CHECK(machine.faults().empty());
@@ -250,12 +250,12 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
     const std::size_t rows = 1 + random() % most_few_rows;
     const std::size_t size = 1 + random() % (i % 8 == 0 ? 1300 : 200);
     const std::size_t stride = (size + 15) / 16 * 16;
-    Room tile(most_few * most_few_rows);
+    Room tile(most_few * few_tile_stride);
     for (std::size_t r = 0; r < count; ++r) {
-      put_numbers(tile.data() + r * most_few_rows, rows, random);
+      put_numbers(tile.data() + r * few_tile_stride, rows, random);
       // As the softmax leaves it.
-      std::fill(tile.data() + r * most_few_rows + rows,
-                tile.data() + r * most_few_rows + (rows + 15) / 16 * 16, 0.0F);
+      std::fill(tile.data() + r * few_tile_stride + rows,
+                tile.data() + r * few_tile_stride + (rows + 15) / 16 * 16, 0.0F);
     }
     auto values = some_rows(rows * size, random);
     if (random() % 3 == 0) values[random() % values.size()] = random() % 2 == 0 ? 0x7FC0 : 0xFF80;

@@ -44,8 +44,8 @@ std::span<const Isa> all_isas();
 // the first cache has room for few lines that are under way, so each had better come from near.
 enum class Lookahead : std::uint8_t {
   one_stage,
-  two_stages,              // Intel's CPUs
-  two_stages_beside_work,  // Zen 4: what is hardly worked on is faster in one stage, or unasked
+  two_stages,  // Intel's CPUs
+  in_order,    // Zen 4: not at all where lines are read one after the other, else in two stages
 };
 
 class CpuFeatures {
