@@ -214,10 +214,12 @@ void few_weigh_in_order(const In& in, const float* weights, std::size_t rows,
   }
 }
 
-// ProductOps::few_in_order.
+// ProductOps::few_in_order. Four queries of bf16 have too much to compute with rows so long that V
+// has to be met twice.
 template <typename Values>
 bool few_in_order(std::size_t queries, std::size_t v_size) {
-  return queries <= Values::in_order && whole_rows<Values>(v_size);
+  return queries <= Values::in_order && whole_rows<Values>(v_size) &&
+         (Values::rows_together == 1 || queries * v_size <= few_sums * width);
 }
 
 }  // namespace
