@@ -95,10 +95,9 @@ template <std::size_t R, typename In>
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
-  if (reading.near == 0) {
+  if (reading.in_order) {
     if constexpr (R <= In::in_order)
-      if (size > 0)
-        k = few_scores_in_order<R>(in, queries, query_stride, keys, rows, size, tile, reading);
+      k = few_scores_in_order<R>(in, queries, query_stride, keys, rows, size, tile, reading);
   } else if constexpr (In::by_eight) {
     auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
       return few_scores_by_eight<R>(in, queries, words, keys, rows, numbers, tile, reading);
@@ -189,7 +188,7 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   float* out, std::size_t out_stride, const Reading& reading) {
 #if defined(__AVX512F__)
   if constexpr (R <= In::in_order) {
-    if (reading.near == 0 && whole_rows<In>(size))
+    if (reading.in_order && whole_rows<In>(size))
       return few_weigh_in_order<R>(in, weights, rows, values, size, factor, out, out_stride,
                                    reading);
   }

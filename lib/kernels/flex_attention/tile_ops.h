@@ -42,15 +42,12 @@ struct Distances {
 // In one stage a line that is asked of memory holds one of the nearest cache's few buffers for all
 // the time that memory takes: decode got 0.75 of the speed of reading on Emerald Rapids so, 0.9 in
 // two stages. On Zen 4 neither comes near to what loops have that go through K and V in order and
-// ask for nothing (tile_few_order.h); where those do not do (`ordered`), one or two queries are
-// faster in one stage and more in two. In one stage both distances are the same; 0 is for not
-// asking.
-constexpr Distances distances(Lookahead lookahead, std::size_t queries, bool ordered) {
-  if (lookahead == Lookahead::in_order) {
-    if (ordered) return {};
-    if (queries <= 2) return {8192, 8192};
-  }
-  return lookahead == Lookahead::one_stage ? Distances{8192, 8192} : Distances{4096, 12288};
+// ask for nothing (tile_few_order.h); where those do not do, one or two queries are faster in one
+// stage and more in two. In one stage both distances are the same; 0 is for not asking.
+constexpr Distances distances(Lookahead lookahead, std::size_t queries) {
+  const bool one_stage =
+      lookahead == Lookahead::one_stage || (lookahead == Lookahead::in_order && queries <= 2);
+  return one_stage ? Distances{8192, 8192} : Distances{4096, 12288};
 }
 
 // Memory that is read next, to be fetched beside the work; what is used of it is taken off.
@@ -78,6 +75,7 @@ struct Reading {
   const char* next = nullptr;
   std::size_t near = 0;
   std::size_t lead = 0, far = 0;
+  bool in_order = false;  // line after line, and nothing is asked for
 
   // When `done` bytes have been read. The places may be any addresses.
   Asking ahead(std::size_t done) const {
@@ -144,7 +142,7 @@ struct ProductOps {
                     std::size_t count, const float* factor, float* out, std::size_t out_stride,
                     Reading& reading) = nullptr;
   // Whether these two go through K and V line after line, for so many queries and rows of V of that
-  // size, where nothing is to be asked for (Reading::near is 0). Null where they never do.
+  // size, where that is wanted (Reading::in_order). Null where they never do.
   bool (*few_in_order)(std::size_t queries, std::size_t v_size) = nullptr;
 };
 

@@ -99,10 +99,10 @@ Worker::State Worker::state() {
 void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= few_limit() ? size(tile.count) : 0;
-  const auto ordered = few_products().few_in_order;
-  distances_ =
-      distances(call_.lookahead, few_, ordered != nullptr && ordered(few_, size(a_.v_size)));
-  lead_ = distances_.far;
+  const auto in_order = few_products().few_in_order;
+  in_order_ = call_.lookahead == Lookahead::in_order && in_order != nullptr &&
+              in_order(few_, size(a_.v_size));
+  lead_ = 0;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;
   if (kv != kv_) {
     std::fill(keys_ready_.begin(), keys_ready_.end(), false);

@@ -110,9 +110,9 @@ class Worker {
   Room room_;
   Floats queries_, tile_, few_tile_, packed_, out_, maximum_, sum_, factor_, keys_, values_, rows_;
   std::size_t lanes_ = 0;
-  std::size_t few_ = 0;  // how many queries, if they take the loops for few
-  Distances distances_ = {};
-  std::size_t lead_ = 0;  // how far ahead the second cache is asked for, in those
+  std::size_t few_ = 0;    // how many queries, if they take the loops for few
+  bool in_order_ = false;  // few_in_order
+  std::size_t lead_ = 0;   // how far ahead the second cache is asked for, in those
   std::int64_t kv_ = 0;
   std::int64_t last_key_ = 0;
   std::array<Panel, most_lanes / panel_lanes> panels_{};

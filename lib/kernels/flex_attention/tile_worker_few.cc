@@ -27,12 +27,12 @@ std::size_t size(std::int64_t value) {
 // Keys of a tile that no program sees: 128 KB or so of K and of V, since between the two memory has
 // to be seen to be read in order anew; more where only the CPU sees to that.
 std::int64_t Worker::few_rows() const {
-  const bool asks = distances_.near != 0;
-  const std::size_t bytes_each = asks ? 131072 : 262144;
+  const std::size_t bytes_each = in_order_ ? 262144 : 131072;
   const std::size_t row_bytes =
       size(std::max<std::int64_t>({a_.qk_size, a_.v_size, 1})) * element_bytes_;
   return static_cast<std::int64_t>(std::clamp(bytes_each / row_bytes / most_rows * most_rows,
-                                              most_rows, asks ? usual_few_rows : most_few_rows));
+                                              most_rows,
+                                              in_order_ ? most_few_rows : usual_few_rows));
 }
 
 // Lanes without a query are computed with, but never written: they see what the last one sees.
@@ -60,10 +60,15 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
   // The tile that comes next, if it is not skipped.
   const Ahead next = end < last_key_ ? bytes(a_.k, a_.qk_size, end, end) : values;
-  const auto [near, far] = distances_;
-  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far};
+  // A CPU that sees the order by itself needs some time for it, which short tiles do not give.
+  constexpr std::size_t long_bytes = 65536;
+  const bool in_order = in_order_ && size(keys.end - keys.at) >= long_bytes;
+  const auto [near, far] = in_order ? Distances{} : distances(call_.lookahead, few_);
+  lead_ = in_order ? 0 : std::max(lead_, far);
+  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far, in_order};
   score_few(begin, rows, what, first);
-  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far};
+  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far,
+                 in_order};
   if (pass == Pass::scores) {
     // A prob_mod sees probabilities as exact as the loops for many give them.
     const bool coarse = pairs_ != nullptr && one_pass_ && !prob_;

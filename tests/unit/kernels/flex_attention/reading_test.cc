@@ -44,8 +44,7 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     const std::size_t tiles = 8;
     const std::size_t beside =
         random() % (tile / 64 / 4);  // lines asked for between keys and values
-    const auto [near, far] =
-        distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8, false);
+    const auto [near, far] = distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8);
     Head head(tiles * tile, tiles * tile);
     std::size_t lead = far;
     for (std::size_t t = 0; t < tiles; ++t) {
@@ -75,18 +74,16 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
   }
 }
 
-TEST_CASE("in two stages the second cache is asked first, and nothing where loops go in order") {
+TEST_CASE("in two stages the second cache is asked first") {
   const auto in_two = [](Lookahead lookahead, std::size_t queries) {
-    const auto [near, far] = distances(lookahead, queries, false);
+    const auto [near, far] = distances(lookahead, queries);
+    CHECK(near > 0);
     return near < far;
   };
   for (std::size_t queries = 1; queries <= most_few; ++queries) {
     CHECK_FALSE(in_two(Lookahead::one_stage, queries));
     CHECK(in_two(Lookahead::two_stages, queries));
     CHECK(in_two(Lookahead::in_order, queries) == (queries > 2));
-    CHECK(distances(Lookahead::in_order, queries, true).far == 0);
-    CHECK(distances(Lookahead::two_stages, queries, true).near > 0);
-    CHECK(distances(Lookahead::one_stage, queries, true).near > 0);
   }
 }
 
