@@ -16,8 +16,9 @@ inline Vf load_part(const float* from, std::size_t count) {
 }
 
 // K and V of f32 as they lie. `Number` is what they are made of; a vector of a key holds
-// `key_numbers`; `rows_together` rows of V meet as many weights in one product. Up to `in_order`
-// queries have so little to compute that a CPU which fetches by itself keeps up (tile_few_order.h).
+// `key_numbers`; `rows_together` rows of V meet as many weights in one product. Up to
+// `most_in_order` queries have so little to compute that a CPU which fetches by itself keeps up
+// (tile_few_order.h).
 struct FewFloats : Products {
   using Number = float;
   static constexpr std::size_t key_numbers = width;
@@ -25,7 +26,7 @@ struct FewFloats : Products {
   static constexpr std::size_t value_bytes = key_bytes;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
-  static constexpr std::size_t in_order = 4;
+  static constexpr std::size_t most_in_order = 4;
   // How keys are read that `this` turns out to have no way for; there are none here.
   FewFloats any() const { return *this; }
   static constexpr bool certain() { return true; }
@@ -61,7 +62,7 @@ struct FewHalves : Products {
   static constexpr std::size_t value_bytes = key_bytes;
   static constexpr std::size_t rows_together = 1;
   static constexpr bool by_eight = true;
-  static constexpr std::size_t in_order = 2;
+  static constexpr std::size_t most_in_order = 2;
   FewHalves any() const { return *this; }
   static constexpr bool certain() { return true; }
   FewHalves() = default;

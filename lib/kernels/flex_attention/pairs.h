@@ -69,7 +69,7 @@ struct FewPairs : Pairs {
   using Number = std::uint16_t;
   static constexpr std::size_t rows_together = 2;
   static constexpr std::size_t value_bytes = 64;
-  static constexpr std::size_t in_order = 4;
+  static constexpr std::size_t most_in_order = 4;
   __m512i lower = _mm512_load_si512(lower_turns.order);
   __m512i upper = _mm512_load_si512(upper_turns.order);
   template <std::size_t N>
@@ -110,7 +110,7 @@ struct ScaledKeys : Pairs {
   static constexpr std::size_t key_numbers = 32;
   static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = false;
-  static constexpr std::size_t in_order = 4;
+  static constexpr std::size_t most_in_order = 4;
   ScaledPairs scaled;
   float unscale;  // queries come times the power that KeyScale's steps leave out
   explicit ScaledKeys(const KeyScale& scale) : scaled(scale.factor), unscale(1.0F / scale.power) {}
@@ -131,7 +131,7 @@ struct SteppedKeys : Pairs {
   static constexpr std::size_t key_numbers = 32;
   static constexpr std::size_t key_bytes = 64;
   static constexpr bool by_eight = true;
-  static constexpr std::size_t in_order = 4;
+  static constexpr std::size_t most_in_order = 4;
   explicit SteppedKeys(const KeyScale& scale)
       : low_steps(_mm512_load_si512(scale.steps.data())),
         high_steps(_mm512_load_si512(scale.steps.data() + 64)),

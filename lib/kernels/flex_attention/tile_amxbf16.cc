@@ -304,6 +304,8 @@ const TileOps& tile_ops_amxbf16() {
     out.few_end = few_end;
     out.products.few_scores = few_scores;
     out.products.few_weigh = few_weigh;
+    // No CPU with tiles is known to fetch by itself what they would want.
+    out.products.few_in_order = nullptr;
     return out;
   }();
   static const TileOps ops = [] {

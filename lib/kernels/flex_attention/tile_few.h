@@ -96,7 +96,7 @@ template <std::size_t R, typename In>
   std::size_t k = 0;
 #if defined(__AVX512F__)
   if (reading.in_order) {
-    if constexpr (R <= In::in_order)
+    if constexpr (R <= In::most_in_order)
       k = few_scores_in_order<R>(in, queries, query_stride, keys, rows, size, tile, reading);
   } else if constexpr (In::by_eight) {
     auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
@@ -187,8 +187,8 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   const typename In::Number* values, std::size_t size, const float* factor,
                   float* out, std::size_t out_stride, const Reading& reading) {
 #if defined(__AVX512F__)
-  if constexpr (R <= In::in_order) {
-    if (reading.in_order && whole_rows<In>(size))
+  if constexpr (R <= In::most_in_order) {
+    if (reading.in_order && few_in_order<In>(R, size))
       return few_weigh_in_order<R>(in, weights, rows, values, size, factor, out, out_stride,
                                    reading);
   }

@@ -12,9 +12,9 @@
 namespace {
 
 constexpr std::size_t values_together = 64;  // keys whose V is read line by line
-using onnxpack::kernels::flex::most_few_rows;
-constexpr std::size_t weight_stride = most_few_rows + 16;
-static_assert(most_few_rows % values_together == 0);
+using onnxpack::kernels::flex::usual_few_rows;
+constexpr std::size_t weight_stride = usual_few_rows + 16;
+static_assert(usual_few_rows % values_together == 0);
 
 // Weights rounded to bf16, each in a pair with 0 behind, and so, a number earlier, with 0 before;
 // those beyond `rows` are 0. `reading` is what they are for.

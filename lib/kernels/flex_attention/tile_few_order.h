@@ -1,5 +1,5 @@
-// The loops for a few queries on a CPU that reads fastest what is loaded line after line and asked
-// for by nobody (Lookahead::in_order): K row after row, V by whole rows.
+// The loops for a few queries on a CPU that reads fastest what is loaded line after line and hardly
+// asked for (Lookahead::in_order): K row after row, V by whole rows.
 //
 // Such a CPU fetches by itself, and only what it sees to be read in order, which eights of rows
 // (tile_fours.h) and columns of V (few_weigh_of) are not. Asking for every line is no substitute:
@@ -20,7 +20,8 @@ using onnxpack::kernels::flex::Reading;
 using onnxpack::kernels::flex::usual_few;
 
 // What CPUs fetch by themselves ends with a page. So the first lines of each are asked for when the
-// one before is begun: a loop with much to compute would wait for them.
+// one before is begun: a loop with much to compute would wait for them. Where more than a page is
+// read before the next look (K of more than 256 floats), some pages are left out.
 class Pages {
  public:
   explicit Pages(const Reading& of) : end_(of.begin + of.bytes), next_(of.next) {}
@@ -115,6 +116,12 @@ std::size_t few_scores_in_order(const In& in, const float* queries, std::size_t 
   return scores(in, queries, query_stride, keys, rows, size, tile, reading);
 }
 
+// Rows of V that a page holds, an even number.
+template <typename In>
+constexpr std::size_t page_rows(std::size_t size) {
+  return Pages::bytes / (size * sizeof(typename In::Number)) / 2 * 2;
+}
+
 // `rows` rows of N vectors, for R outputs. `pages` is null where the rows have been read before.
 template <std::size_t N, std::size_t R, typename In>
 [[gnu::always_inline]] inline void weigh_whole_rows(const In& in, const float* weights,
@@ -123,7 +130,7 @@ template <std::size_t N, std::size_t R, typename In>
                                                     const float* factor, float* out,
                                                     std::size_t out_stride, Pages* pages) {
   constexpr std::size_t size = N * width;
-  constexpr std::size_t page_rows = Pages::bytes / (size * sizeof *values) / 2 * 2;
+  constexpr std::size_t some = page_rows<In>(size);
   constexpr std::size_t weights_stride = few_tile_stride / In::rows_together;
   Vf acc[R][N];
 #pragma GCC unroll 8
@@ -134,7 +141,7 @@ template <std::size_t N, std::size_t R, typename In>
   }
   for (std::size_t k = 0; k < rows;) {
     if (pages != nullptr) pages->reached(values + k * size);
-    const std::size_t end = rows - k < page_rows ? rows : k + page_rows;
+    const std::size_t end = rows - k < some ? rows : k + some;
     for (; k < end; k += In::rows_together) {
       Vf line[N];
       const typename In::Number* row = values + k * size;
@@ -169,10 +176,9 @@ template <std::size_t N, std::size_t R, typename In>
   // As many outputs as registers hold the sums of. The others meet rows while the first cache has
   // them: few rows, since nothing is read meanwhile.
   constexpr std::size_t fit = few_sums / N < R ? few_sums / N : R;
-  constexpr std::size_t rows_twice = Pages::bytes / (N * width * sizeof *values) / 2 * 2;
   constexpr std::size_t weights_stride = few_tile_stride / In::rows_together;
   static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
-  const std::size_t step = fit == R ? rows : rows_twice;
+  const std::size_t step = fit == R ? rows : page_rows<In>(N * width);
   for (std::size_t k = 0; k < rows; k += step) {
     const std::size_t count = rows - k < step ? rows - k : step;
     const float* by = k == 0 ? factor : ones;
@@ -187,10 +193,14 @@ template <std::size_t N, std::size_t R, typename In>
   }
 }
 
-// Rows of V that few_weigh_in_order takes: of 4 to 8 vectors, and lines of pairs hold two.
-template <typename In>
-constexpr bool whole_rows(std::size_t size) {
-  return size % (In::rows_together * width) == 0 && size >= 4 * width && size <= 8 * width;
+// Rows of V that go in order are of 4 to 8 vectors, and lines of pairs hold two. Four queries of
+// bf16 have too much to compute with rows so long that V has to be met twice. ProductOps'
+// few_in_order.
+template <typename Values>
+constexpr bool few_in_order(std::size_t queries, std::size_t v_size) {
+  return queries <= Values::most_in_order && v_size % (Values::rows_together * width) == 0 &&
+         v_size >= 4 * width && v_size <= 8 * width &&
+         (Values::rows_together == 1 || queries * v_size <= few_sums * width);
 }
 
 template <std::size_t R, typename In>
@@ -198,7 +208,7 @@ void few_weigh_in_order(const In& in, const float* weights, std::size_t rows,
                         const typename In::Number* values, std::size_t size, const float* factor,
                         float* out, std::size_t out_stride, const Reading& reading) {
   auto weigh = [&]<std::size_t N>() {
-    if constexpr (whole_rows<In>(N * width))
+    if constexpr (few_in_order<In>(R, N * width))
       weigh_rows<N, R>(in, weights, rows, values, factor, out, out_stride, reading);
   };
   switch (size / width) {
@@ -213,14 +223,6 @@ void few_weigh_in_order(const In& in, const float* weights, std::size_t rows,
     default:
       return weigh.template operator()<8>();
   }
-}
-
-// ProductOps::few_in_order. Four queries of bf16 have too much to compute with rows so long that V
-// has to be met twice.
-template <typename Values>
-bool few_in_order(std::size_t queries, std::size_t v_size) {
-  return queries <= Values::in_order && whole_rows<Values>(v_size) &&
-         (Values::rows_together == 1 || queries * v_size <= few_sums * width);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ struct Reading {
   const char* next = nullptr;
   std::size_t near = 0;
   std::size_t lead = 0, far = 0;
-  bool in_order = false;  // line after line, and nothing is asked for
+  bool in_order = false;  // line after line: K's and V's loops ask for nothing
 
   // When `done` bytes have been read. The places may be any addresses.
   Asking ahead(std::size_t done) const {
@@ -134,7 +134,8 @@ struct ProductOps {
   // by zeros to a multiple of 16 (of bf16 as PairOps::scale_few leaves them), tile[lane *
   // few_tile_stride + k] and out[lane * out_stride + e]. K and V are rows of `size` numbers as the
   // caller has them, f32 or bf16; bf16 keys are taken times the factor of `scale`, rounded again,
-  // and queries as PairOps::scale_few gives them. `rows` is up to most_few_rows.
+  // and queries as PairOps::scale_few gives them. `rows` is up to
+  // most_few_rows, or usual_few_rows where nothing is ever read in order.
   void (*few_scores)(const float* queries, std::size_t query_stride, std::size_t count,
                      const void* keys, std::size_t rows, std::size_t size, const KeyScale& scale,
                      float* tile, Reading& reading) = nullptr;

@@ -100,7 +100,7 @@ void Worker::start(const QueryTile& tile, const QueryTile* next) {
   lanes_ = padded(size(tile.count));
   few_ = size(tile.count) <= few_limit() ? size(tile.count) : 0;
   const auto in_order = few_products().few_in_order;
-  in_order_ = call_.lookahead == Lookahead::in_order && in_order != nullptr &&
+  in_order_ = few_ > 0 && call_.lookahead == Lookahead::in_order && in_order != nullptr &&
               in_order(few_, size(a_.v_size));
   lead_ = 0;
   const std::int64_t kv = (a_.kv_batch == 1 ? 0 : tile.batch) * a_.kv_heads + tile.kv_head;

@@ -7,7 +7,8 @@
 // a few rows at a time, and each line that is read asks for those some thousand bytes later in the
 // order in which all is read (Distances, Reading): the keys of a tile, its values, the next tile's
 // keys. Asking for much more at once is slower, since then every line waits for memory in the
-// nearest cache's few slots.
+// nearest cache's few slots. A CPU that fetches by itself what is read line after line gets that
+// instead where its loops can (tile_few_order.h).
 #include <algorithm>
 #include <limits>
 
@@ -60,9 +61,10 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   const Ahead values = bytes(a_.v, a_.v_size, begin, end);
   // The tile that comes next, if it is not skipped.
   const Ahead next = end < last_key_ ? bytes(a_.k, a_.qk_size, end, end) : values;
-  // A CPU that sees the order by itself needs some time for it, which short tiles do not give.
+  // A CPU that sees the order by itself needs some time for it, which short pieces do not give.
   constexpr std::size_t long_bytes = 65536;
-  const bool in_order = in_order_ && size(keys.end - keys.at) >= long_bytes;
+  const bool in_order =
+      in_order_ && size(std::min(keys.end - keys.at, values.end - values.at)) >= long_bytes;
   const auto [near, far] = in_order ? Distances{} : distances(call_.lookahead, few_);
   lead_ = in_order ? 0 : std::max(lead_, far);
   Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far, in_order};
@@ -75,7 +77,7 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
     const auto softmax = coarse ? pairs_->few_softmax : ops_.few_softmax;
     softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(), second);
   }
-  lead_ = second.lead;
+  lead_ = in_order ? 0 : second.lead;
   if (pass == Pass::scores && !one_pass_) return;
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
   if (pass == Pass::values || modified) {
@@ -90,7 +92,7 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   }
   few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
                            out_.data(), out_stride_, second);
-  lead_ = second.lead;
+  lead_ = in_order ? 0 : second.lead;
 }
 
 const ProductOps& Worker::few_products() const {

@@ -211,7 +211,7 @@ TEST_CASE("scores of a few queries by tiles are those of AVX-512 BF16, bit for b
   std::mt19937 random(6);
   for (int i = 0; i < 80; ++i) {
     const std::size_t count = 1 + random() % most_few;
-    const std::size_t rows = 1 + random() % most_few_rows;
+    const std::size_t rows = 1 + random() % usual_few_rows;
     const std::size_t size = 1 + random() % (i % 8 == 0 ? 1300 : 200);
     const std::size_t stride = (size + 31) / 32 * 16;
     // 1, whose steps change nothing; or no power of two at all, so that keys are scaled plainly.
@@ -247,7 +247,7 @@ TEST_CASE("values weighed for a few queries by tiles are those of AVX-512 BF16, 
   std::mt19937 random(7);
   for (int i = 0; i < 80; ++i) {
     const std::size_t count = 1 + random() % most_few;
-    const std::size_t rows = 1 + random() % most_few_rows;
+    const std::size_t rows = 1 + random() % usual_few_rows;
     const std::size_t size = 1 + random() % (i % 8 == 0 ? 1300 : 200);
     const std::size_t stride = (size + 15) / 16 * 16;
     Room tile(most_few * few_tile_stride);

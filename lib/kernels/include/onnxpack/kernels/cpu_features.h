@@ -45,7 +45,7 @@ std::span<const Isa> all_isas();
 enum class Lookahead : std::uint8_t {
   one_stage,
   two_stages,  // Intel's CPUs
-  in_order,    // Zen 4: not at all where lines are read one after the other, else in two stages
+  in_order,    // Zen 4: as those, but decode leaves few queries to what the CPU fetches by itself
 };
 
 class CpuFeatures {
