@@ -39,10 +39,9 @@ struct FewFloats : Products {
   void values(const float* row, std::size_t /*stride*/, std::size_t /*rows*/, std::size_t part,
               Vf (&line)[N]) const {
 #pragma GCC unroll 8
-    for (std::size_t n = 0; n < N; ++n) {
+    for (std::size_t n = 0; n < N; ++n)
       line[n] =
           n + 1 < N || part == width ? load(row + n * width) : load_part(row + n * width, part);
-    }
   }
   // The weights of `count` rows of a tile as `values` wants them, in rows of few_tile_stride /
   // rows_together.

@@ -1,9 +1,13 @@
-// How many sums the loops for a few queries keep in registers, and their lanes' sums.
+// How many sums the loops for a few queries keep in registers, their lanes' sums, and code for as
+// many as there are.
 #pragma once
 
+#include "flex_attention/tile_ops.h"
 #include "flex_attention/vector.h"
 
 namespace {
+
+using onnxpack::kernels::flex::usual_few;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t few_sums = 24;
@@ -45,6 +49,30 @@ inline void lanes_sums(const In& in, const Vf (&x)[Count], float* to) {
   for (std::size_t i = 0; i < Count; ++i) to[i] = lanes_sum(x[i]);
   static_cast<void>(in);
 #endif
+}
+
+// Calls run<N>() for a count N of 1 to 8 that is known now.
+template <typename Run>
+inline void for_count(std::size_t count, Run&& run) {
+  static_assert(usual_few == 8);
+  switch (count) {
+    case 1:
+      return run.template operator()<1>();
+    case 2:
+      return run.template operator()<2>();
+    case 3:
+      return run.template operator()<3>();
+    case 4:
+      return run.template operator()<4>();
+    case 5:
+      return run.template operator()<5>();
+    case 6:
+      return run.template operator()<6>();
+    case 7:
+      return run.template operator()<7>();
+    default:
+      return run.template operator()<8>();
+  }
 }
 
 }  // namespace

@@ -16,7 +16,6 @@ namespace {
 using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::Reading;
-using onnxpack::kernels::flex::usual_few;
 
 #if defined(__AVX512F__)
 // Eight at a time, while what the first eight read is in the nearest cache. 12 queries over 256 MB
@@ -34,6 +33,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
                              Asking& asking) {
   constexpr std::size_t count = K * R > 8 ? 16 : 8;
   Vf acc[count] = {};
+  // Called twice, which the compiler takes for a reason to leave the sums in memory.
   auto add = [&](std::size_t at, const Vf(&key)[K]) __attribute__((always_inline)) {
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
@@ -206,30 +206,6 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
   }
 }
 
-// Calls run<R>() for the `count` of queries there are.
-template <typename Run>
-inline void for_count(std::size_t count, Run&& run) {
-  static_assert(usual_few == 8);
-  switch (count) {
-    case 1:
-      return run.template operator()<1>();
-    case 2:
-      return run.template operator()<2>();
-    case 3:
-      return run.template operator()<3>();
-    case 4:
-      return run.template operator()<4>();
-    case 5:
-      return run.template operator()<5>();
-    case 6:
-      return run.template operator()<6>();
-    case 7:
-      return run.template operator()<7>();
-    default:
-      return run.template operator()<8>();
-  }
-}
-
 // Calls run<R>(first query, first row, rows, reading) until all of `count` queries have met all
 // rows of `row_bytes`: where those are more than are taken at once, for as many rows as stay in the
 // nearest cache till the last of them.
@@ -273,8 +249,8 @@ void few_weigh(const float* tile, std::size_t rows, const void* values, std::siz
                Reading& reading) {
   const In in;
   static constexpr float ones[usual_few] = {1, 1, 1, 1, 1, 1, 1, 1};
-  alignas(
-      64) float room[In::rows_together > 1 ? most_few * few_tile_stride / In::rows_together : 1];
+  constexpr std::size_t pairs = most_few * few_tile_stride / In::rows_together;
+  alignas(64) float room[In::rows_together > 1 ? pairs : 1];
   const float* weights = In::weights(tile, rows, count, room);
   const auto* from = static_cast<const typename In::Number*>(values);
   for_groups(

@@ -17,7 +17,6 @@ namespace {
 
 using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::Reading;
-using onnxpack::kernels::flex::usual_few;
 
 // What CPUs fetch by themselves ends with a page. So the first lines of each are asked for when the
 // one before is begun: a loop with much to compute would wait for them. Where more than a page is
@@ -207,22 +206,10 @@ template <std::size_t R, typename In>
 void few_weigh_in_order(const In& in, const float* weights, std::size_t rows,
                         const typename In::Number* values, std::size_t size, const float* factor,
                         float* out, std::size_t out_stride, const Reading& reading) {
-  auto weigh = [&]<std::size_t N>() {
+  for_count(size / width, [&]<std::size_t N>() {
     if constexpr (few_in_order<In>(R, N * width))
       weigh_rows<N, R>(in, weights, rows, values, factor, out, out_stride, reading);
-  };
-  switch (size / width) {
-    case 4:
-      return weigh.template operator()<4>();
-    case 5:
-      return weigh.template operator()<5>();
-    case 6:
-      return weigh.template operator()<6>();
-    case 7:
-      return weigh.template operator()<7>();
-    default:
-      return weigh.template operator()<8>();
-  }
+  });
 }
 
 }  // namespace

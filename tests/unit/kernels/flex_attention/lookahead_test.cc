@@ -37,19 +37,26 @@ double allowed(Type type) {
   return type == Type::f32 ? 0x1p-17 : 0x1p-6;
 }
 
+// By every instruction set and every way.
+void check_ways(const StandIn& machine, Tensors& tensors, const Spec& spec,
+                const std::vector<float>& want, double most) {
+  Serial serial;
+  for (Isa isa : fast_isas_of(machine)) {
+    for (Lookahead way : ways) {
+      INFO(to_string(isa) << ", K and V of " << tensors.keys().size() << " and "
+                          << tensors.values().size() << " bytes, " << want.size()
+                          << " results, way " << static_cast<int>(way));
+      CHECK(worst(tensors.run(spec, isa, serial, way), want) <= most);
+    }
+  }
+}
+
 TEST_CASE("results do not depend on how memory is asked") {
   const StandIn machine;
   Serial serial;
   for_problems([&](Tensors& tensors, Type type) {
     const auto want = tensors.run({}, Isa::reference, serial);
-    for (Isa isa : fast_isas_of(machine)) {
-      for (Lookahead way : ways) {
-        INFO(to_string(isa) << ", " << to_string(type) << ", K and V of " << tensors.keys().size()
-                            << " and " << tensors.values().size() << " bytes, " << want.size()
-                            << " results, way " << static_cast<int>(way));
-        CHECK(worst(tensors.run({}, isa, serial, way), want) <= allowed(type));
-      }
-    }
+    check_ways(machine, tensors, {}, want, allowed(type));
   });
   CHECK(machine.faults().empty());
 }
@@ -64,13 +71,8 @@ TEST_CASE("keys of every size are met whatever way memory is asked") {
         Tensors tensors({queries, many_keys, 1, 1, 64, 64}, 5, Type::bf16);
         tensors.set_key(key * 64 + 7, static_cast<std::uint16_t>(bits));
         const auto want = tensors.run({}, Isa::reference, serial);
-        for (Isa isa : fast_isas_of(machine)) {
-          for (Lookahead way : ways) {
-            INFO(to_string(isa) << ", L=" << queries << ", key " << key << ", bits " << bits
-                                << ", way " << static_cast<int>(way));
-            CHECK(worst(tensors.run({}, isa, serial, way), want) <= 0x1p-5);
-          }
-        }
+        INFO("key " << key << ", bits " << bits);
+        check_ways(machine, tensors, {}, want, 0x1p-5);
       }
     }
   }
@@ -92,12 +94,7 @@ TEST_CASE("modified scores and probabilities do not depend on how memory is aske
   for (std::int64_t queries : some_queries) {
     Tensors tensors({queries, many_keys, 1, 1, 128, 128}, 4);
     const auto want = tensors.run(spec, Isa::reference, serial);
-    for (Isa isa : fast_isas_of(machine)) {
-      for (Lookahead way : ways) {
-        INFO(to_string(isa) << ", L=" << queries << ", way " << static_cast<int>(way));
-        CHECK(worst(tensors.run(spec, isa, serial, way), want) <= 0x1p-15);
-      }
-    }
+    check_ways(machine, tensors, spec, want, 0x1p-15);
   }
   CHECK(machine.faults().empty());
 }
@@ -159,14 +156,7 @@ TEST_CASE("nothing behind K and V is read whatever way memory is asked") {
     const Guarded keys(tensors.keys());
     const Guarded values(tensors.values());
     tensors.move(keys.data(), values.data());
-    for (Isa isa : fast_isas_of(machine)) {
-      for (Lookahead way : ways) {
-        INFO(to_string(isa) << ", " << to_string(type) << ", K and V of " << tensors.keys().size()
-                            << " and " << tensors.values().size() << " bytes, " << want.size()
-                            << " results, way " << static_cast<int>(way));
-        CHECK(worst(tensors.run({}, isa, serial, way), want) <= allowed(type));
-      }
-    }
+    check_ways(machine, tensors, {}, want, allowed(type));
   });
   CHECK(machine.faults().empty());
 }
