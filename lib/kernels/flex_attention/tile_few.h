@@ -13,6 +13,7 @@
 
 namespace {
 
+using onnxpack::kernels::Lookahead;
 using onnxpack::kernels::flex::few_tile_stride;
 using onnxpack::kernels::flex::most_few;
 using onnxpack::kernels::flex::Reading;
@@ -27,10 +28,10 @@ constexpr onnxpack::kernels::flex::FewLimit limit_of_few{.queries = 12, .numbers
 
 // Scores of K keys by R queries; queries are padded by zeros to whole vectors, `query_stride`
 // apart.
-template <std::size_t K, std::size_t R, typename In>
+template <std::size_t K, std::size_t R, typename In, typename Stages>
 inline void few_scores_block(const In& in, const float* queries, std::size_t query_stride,
                              const typename In::Number* keys, std::size_t size, float* tile,
-                             Asking& asking) {
+                             Stages& asking) {
   constexpr std::size_t count = K * R > 8 ? 16 : 8;
   Vf acc[count] = {};
   // Called twice, which the compiler takes for a reason to leave the sums in memory.
@@ -71,7 +72,7 @@ inline void few_scores_block(const In& in, const float* queries, std::size_t que
 #if defined(__AVX512F__)
 // Of `rows` keys as many as make up eights, as few_scores of ProductOps; how many those were. 0 as
 // well where something was met that `In` has no quick way for: then no score is to be used.
-template <std::size_t R, typename In>
+template <std::size_t R, typename Stages, typename In>
 [[gnu::always_inline]] inline std::size_t few_scores_by_eight(const In& of, const float* queries,
                                                               std::size_t query_stride,
                                                               const typename In::Number* keys,
@@ -81,26 +82,26 @@ template <std::size_t R, typename In>
   std::size_t k = 0;
   for (; k + keys_of_eight <= rows; k += keys_of_eight) {
     const typename In::Number* at = keys + k * size;
-    Asking asking = reading.ahead(k * size * sizeof *keys);
+    Stages asking = reading.ahead<Stages>(k * size * sizeof *keys);
     few_scores_turned<R>(in, queries, query_stride, at, size, tile + k, asking);
   }
   return in.certain() ? k : 0;
 }
 #endif
 
-template <std::size_t R, typename In>
+template <std::size_t R, typename Stages, typename In>
 [[gnu::noinline]] void few_scores_of(const In& in, const float* queries, std::size_t query_stride,
                                      const typename In::Number* keys, std::size_t rows,
                                      std::size_t size, float* tile, const Reading& reading) {
   constexpr std::size_t keys_at_once = few_scores_at_once / R < 8 ? few_scores_at_once / R : 8;
   std::size_t k = 0;
 #if defined(__AVX512F__)
-  if (reading.in_order) {
+  if (reading.way == Lookahead::in_order) {
     if constexpr (R <= In::most_in_order)
       k = few_scores_in_order<R>(in, queries, query_stride, keys, rows, size, tile, reading);
   } else if constexpr (In::by_eight) {
     auto by_eight = [&](std::size_t words, std::size_t numbers) __attribute__((always_inline)) {
-      return few_scores_by_eight<R>(in, queries, words, keys, rows, numbers, tile, reading);
+      return few_scores_by_eight<R, Stages>(in, queries, words, keys, rows, numbers, tile, reading);
     };
     // What most models have is worth loops whose strides are known. (64 is not: the compiler makes
     // worse code of it.)
@@ -113,7 +114,7 @@ template <std::size_t R, typename In>
   if (k == rows) return;
   const auto any = in.any();
   auto block = [&]<std::size_t K>() {
-    Asking asking = reading.ahead(k * size * sizeof *keys);
+    Stages asking = reading.ahead<Stages>(k * size * sizeof *keys);
     few_scores_block<K, R>(any, queries, query_stride, keys + k * size, size, tile + k, asking);
     k += K;
   };
@@ -122,11 +123,11 @@ template <std::size_t R, typename In>
 }
 
 // N vectors of each of R outputs, `out_stride` apart, the last vector of `part` floats.
-template <std::size_t N, std::size_t R, typename In>
+template <std::size_t N, std::size_t R, typename In, typename Stages>
 inline void few_weigh_block(const In& in, const float* weights, std::size_t rows,
                             const typename In::Number* values, std::size_t stride, std::size_t part,
                             const float* factor, float* out, std::size_t out_stride,
-                            Asking& asking) {
+                            Stages& asking) {
   Vf acc[R][N];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) {
@@ -155,20 +156,20 @@ inline void few_weigh_block(const In& in, const float* weights, std::size_t rows
 }
 
 // From `e` on as long as N vectors fit, then with half as many.
-template <std::size_t N, std::size_t R, typename In>
+template <std::size_t N, std::size_t R, typename Stages, typename In>
 void few_weigh_from(const In& in, const float* weights, std::size_t rows,
                     const typename In::Number* values, std::size_t size, const float* factor,
                     float* out, std::size_t out_stride, const Reading& reading, std::size_t done,
                     std::size_t e) {
   auto block = [&](std::size_t part) {
-    Asking asking = reading.ahead(done + rows * e * sizeof *values);
+    Stages asking = reading.ahead<Stages>(done + rows * e * sizeof *values);
     few_weigh_block<N, R>(in, weights, rows, values + e, size, part, factor, out + e, out_stride,
                           asking);
   };
   for (; e + N * width <= size; e += N * width) block(width);
   if constexpr (N > 1) {
-    few_weigh_from<N / 2, R>(in, weights, rows, values, size, factor, out, out_stride, reading,
-                             done, e);
+    few_weigh_from<N / 2, R, Stages>(in, weights, rows, values, size, factor, out, out_stride,
+                                     reading, done, e);
   } else if (e < size) {
     block(size - e);
   }
@@ -182,13 +183,13 @@ inline std::size_t weighed_rows(std::size_t row_bytes) {
   return fit > group ? fit : group;
 }
 
-template <std::size_t R, typename In>
+template <std::size_t R, typename Stages, typename In>
 void few_weigh_of(const In& in, const float* weights, std::size_t rows,
                   const typename In::Number* values, std::size_t size, const float* factor,
                   float* out, std::size_t out_stride, const Reading& reading) {
 #if defined(__AVX512F__)
   if constexpr (R <= In::most_in_order) {
-    if (reading.in_order && few_in_order<In>(R, size))
+    if (reading.way == Lookahead::in_order && few_in_order<In>(R, size))
       return few_weigh_in_order<R>(in, weights, rows, values, size, factor, out, out_stride,
                                    reading);
   }
@@ -200,21 +201,21 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
   for (std::size_t k = 0; k < rows; k += step) {
     const std::size_t count = rows - k < step ? rows - k : step;
     // What was there before is shrunk once.
-    few_weigh_from<at_once, R>(in, weights + k / In::rows_together, count, values + k * size, size,
-                               k == 0 ? factor : ones, out, out_stride, reading,
-                               k * size * sizeof *values, 0);
+    few_weigh_from<at_once, R, Stages>(in, weights + k / In::rows_together, count,
+                                       values + k * size, size, k == 0 ? factor : ones, out,
+                                       out_stride, reading, k * size * sizeof *values, 0);
   }
 }
 
-// Calls run<R>(first query, first row, rows, reading) until all of `count` queries have met all
-// rows of `row_bytes`: where those are more than are taken at once, for as many rows as stay in the
-// nearest cache till the last of them.
-template <typename Run>
+// Calls run<R, Stages>(first query, first row, rows, reading) until all of `count` queries have met
+// all rows of `row_bytes`: where those are more than are taken at once, for as many rows as stay in
+// the nearest cache till the last of them.
+template <typename Stages, typename Run>
 inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_bytes,
                        const Reading& reading, Run&& run) {
   if (count <= usual_few)
     return for_count(count, [&]<std::size_t R>() {
-      run.template operator()<R>(std::size_t{0}, std::size_t{0}, rows, reading);
+      run.template operator()<R, Stages>(std::size_t{0}, std::size_t{0}, rows, reading);
     });
   const std::size_t step = weighed_rows(row_bytes);
   for (std::size_t k = 0; k < rows; k += step) {
@@ -223,9 +224,18 @@ inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_byte
     for (std::size_t first = 0; first < count; first += usual_few) {
       const std::size_t left = count - first;
       for_count(left < usual_few ? left : usual_few,
-                [&]<std::size_t R>() { run.template operator()<R>(first, k, some, now); });
+                [&]<std::size_t R>() { run.template operator()<R, Stages>(first, k, some, now); });
       now.near = now.lead = now.far = 0;  // asked for already
     }
+  }
+}
+template <typename Run>
+inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_bytes,
+                       const Reading& reading, Run&& run) {
+  if (reading.way == Lookahead::one_stage) {
+    for_groups<OneStage>(count, rows, row_bytes, reading, run);
+  } else {
+    for_groups<TwoStages>(count, rows, row_bytes, reading, run);
   }
 }
 
@@ -235,12 +245,13 @@ void few_scores(const float* queries, std::size_t query_stride, std::size_t coun
                 Reading& reading) {
   const In in(scale);
   const auto* from = static_cast<const typename In::Number*>(keys);
-  for_groups(
-      count, rows, size * sizeof *from, reading,
-      [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
-        few_scores_of<R>(in, queries + first * query_stride, query_stride, from + k * size, some,
-                         size, tile + first * few_tile_stride + k, now);
-      });
+  for_groups(count, rows, size * sizeof *from, reading,
+             [&]<std::size_t R, typename Stages>(std::size_t first, std::size_t k, std::size_t some,
+                                                 const Reading& now) {
+               few_scores_of<R, Stages>(in, queries + first * query_stride, query_stride,
+                                        from + k * size, some, size,
+                                        tile + first * few_tile_stride + k, now);
+             });
 }
 
 template <typename In>
@@ -253,13 +264,14 @@ void few_weigh(const float* tile, std::size_t rows, const void* values, std::siz
   alignas(64) float room[In::rows_together > 1 ? pairs : 1];
   const float* weights = In::weights(tile, rows, count, room);
   const auto* from = static_cast<const typename In::Number*>(values);
-  for_groups(
-      count, rows, size * sizeof *from, reading,
-      [&]<std::size_t R>(std::size_t first, std::size_t k, std::size_t some, const Reading& now) {
-        few_weigh_of<R>(in, weights + (first * few_tile_stride + k) / In::rows_together, some,
-                        from + k * size, size, k == 0 ? factor + first : ones,
-                        out + first * out_stride, out_stride, now);
-      });
+  for_groups(count, rows, size * sizeof *from, reading,
+             [&]<std::size_t R, typename Stages>(std::size_t first, std::size_t k, std::size_t some,
+                                                 const Reading& now) {
+               few_weigh_of<R, Stages>(in,
+                                       weights + (first * few_tile_stride + k) / In::rows_together,
+                                       some, from + k * size, size, k == 0 ? factor + first : ones,
+                                       out + first * out_stride, out_stride, now);
+             });
 }
 
 // ProductOps::few_in_order.

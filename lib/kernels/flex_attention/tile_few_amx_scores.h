@@ -146,7 +146,8 @@ class FewScores {
     for (std::size_t k = 0; k < rows; k += keys_between) {
       const std::size_t some = rows - k < keys_between ? rows - k : keys_between;
       // In the order of what is read when a row is one piece, or nearly so.
-      Asking asking = reading.ahead(((first_key + k) * size + some * e) * sizeof *from);
+      TwoStages asking =
+          reading.ahead<TwoStages>(((first_key + k) * size + some * e) * sizeof *from);
       make(in, from + k * size, some, size, count, to, asking);
       to += some * piece.steps * line_numbers;
       multiply((k + keys_between) * pieces_[1 - now_].steps / keys_together);
@@ -173,7 +174,7 @@ class FewScores {
 
   template <typename In>
   static void make(const In& in, const std::uint16_t* from, std::size_t rows, std::size_t size,
-                   std::size_t count, std::uint16_t* to, Asking& asking) {
+                   std::size_t count, std::uint16_t* to, TwoStages& asking) {
     for (; rows > 0; --rows, from += size) {
       std::size_t e = 0;
       for (; e + line_numbers <= count; e += line_numbers, to += line_numbers) {

@@ -41,7 +41,7 @@ struct FewValues {
 };
 
 // Between tile instructions, so that not many lines are asked for at once.
-inline void ask_four(Asking& asking) {
+inline void ask_four(TwoStages& asking) {
 #pragma GCC unroll 4
   for (std::size_t line = 0; line < 4; ++line) ask(asking);
 }
@@ -80,7 +80,7 @@ inline void end_line(const FewValues& of, std::size_t e) {
 }
 template <typename Tiles, std::size_t Line>
 inline void add_line(const FewValues& of, std::size_t k, std::size_t end, std::size_t e,
-                     Asking& asking) {
+                     TwoStages& asking) {
   load_values<Tiles::lines[Line]>(of, k, end, e + Line * line_numbers);
   ask_four(asking);
   dot_bf16<Tiles::even_sums[Line], even_weights, Tiles::lines[Line]>();
@@ -100,7 +100,7 @@ inline void weigh_lines(const FewValues& of, std::size_t k, std::size_t end, std
   // Lines are asked for in the order in which they lie.
   std::size_t done = (k * of.size + (end - k) * e) * sizeof *of.values;
   for (; k < end; k += tile_side, done += Lines * tile_side * 64) {
-    Asking asking = reading.ahead(done);
+    TwoStages asking = reading.ahead<TwoStages>(done);
     const float* weights = of.weights + k;
     load_tile<even_weights>(weights, weight_stride * sizeof(float));
     load_tile<odd_weights>(reinterpret_cast<const std::uint16_t*>(weights) - 1,

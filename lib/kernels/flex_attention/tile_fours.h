@@ -43,10 +43,10 @@ inline __m512 sum_fours(const Vf (&a)[2], const Vf (&b)[2]) {
 }
 
 // The turned lines of eight keys: of each `In::key_numbers` numbers, or `Part` of them.
-template <bool Part, typename In>
+template <bool Part, typename In, typename Stages>
 [[gnu::always_inline]] inline void lines_of_eight(const In& in, const typename In::Number* at,
                                                   std::size_t size, std::size_t part,
-                                                  Asking& asking, __m512* turned) {
+                                                  Stages& asking, __m512* turned) {
 #pragma GCC unroll 2
   for (std::size_t g = 0; g < keys_of_eight; g += 4) {
     __m512 line[4];
@@ -79,12 +79,12 @@ template <std::size_t R, typename In>
 }
 
 // Eight keys by R queries, as few_scores_block.
-template <std::size_t R, typename In>
+template <std::size_t R, typename In, typename Stages>
 [[gnu::always_inline]] inline void few_scores_turned(const In& in, const float* queries,
                                                      std::size_t query_stride,
                                                      const typename In::Number* keys,
                                                      std::size_t size, float* tile,
-                                                     Asking& asking) {
+                                                     Stages& asking) {
   Vf acc[R][2] = {};
   __m512 turned[keys_of_eight];
   std::size_t e = 0;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "flex_attention/key_scale.h"
 #include "flex_attention/vm.h"
@@ -33,21 +34,36 @@ inline constexpr std::size_t most_few_rows = 1024;
 // places that a cache has for each address in a page.
 inline constexpr std::size_t few_tile_stride = most_few_rows + 16;
 
+// The way for `queries` of decode whose loops are not in order.
+constexpr Lookahead asking_way(Lookahead lookahead, std::size_t queries) {
+  if (lookahead != Lookahead::in_order) return lookahead;
+  return queries <= 2 ? Lookahead::one_stage : Lookahead::two_stages;
+}
+
 // How many bytes before they are used decode asks memory for a line: for the nearest cache, and,
-// farther ahead, for the second.
+// farther ahead, for the second. 0 is for not asking.
 struct Distances {
   std::size_t near = 0;
   std::size_t far = 0;
 };
 // In one stage a line that is asked of memory holds one of the nearest cache's few buffers for all
 // the time that memory takes: decode got 0.75 of the speed of reading on Emerald Rapids so, 0.9 in
-// two stages. On Zen 4 neither comes near to what loops have that go through K and V in order and
-// ask for nothing (tile_few_order.h); where those do not do, one or two queries are faster in one
-// stage and more in two. In one stage both distances are the same; 0 is for not asking.
-constexpr Distances distances(Lookahead lookahead, std::size_t queries) {
-  const bool one_stage =
-      lookahead == Lookahead::one_stage || (lookahead == Lookahead::in_order && queries <= 2);
-  return one_stage ? Distances{8192, 8192} : Distances{4096, 12288};
+// two stages. Zen 5 has as much of it in one stage, and each further question of any kind costs:
+// with a second one for the same line, or lines asked for beside the softmax, decode had 0.75 to
+// 0.88 there instead of 0.85 to 0.96. More queries give memory more time. On Zen 4 neither comes
+// near to what loops have that go through K and V in order and ask for nothing (tile_few_order.h);
+// where those do not do, one or two queries are faster in one stage and more in two.
+constexpr Distances distances(Lookahead way, std::size_t queries) {
+  switch (way) {
+    case Lookahead::one_stage: {
+      const std::size_t near = queries <= 4 ? 8192 : 10240;
+      return {near, near};
+    }
+    case Lookahead::two_stages:
+      return {4096, 12288};
+    default:
+      return {};
+  }
 }
 
 // Memory that is read next, to be fetched beside the work; what is used of it is taken off.
@@ -56,18 +72,21 @@ struct Ahead {
   const char* end = nullptr;
 };
 
-// What is asked for next: for the nearest cache, and for the second.
-struct Asking {
+// What is asked for next: for the nearest cache alone, or for that and for the second.
+struct OneStage {
+  const char* near;
+};
+struct TwoStages {
   const char* near;
   std::ptrdiff_t farther;  // from there
 };
 
 // What a loop for few queries reads, byte after byte, and what is read when it is done: memory is
-// asked for it in that order. The second cache is asked for `lead` bytes ahead at the begin and
-// `far` at the end.
+// asked for it in that order. In two stages the second cache is asked for `lead` bytes ahead at the
+// begin and `far` at the end.
 //
 // Memory that nobody asks is idle, and that time does not come back: reading is all that decode
-// takes. So whatever else is done meanwhile asks for lines too, which adds to how far
+// takes. So in two stages whatever else is done meanwhile asks for lines too, which adds to how far
 // ahead it is asked; the keys that come next are then asked for by as much less.
 struct Reading {
   const char* begin = nullptr;
@@ -75,13 +94,20 @@ struct Reading {
   const char* next = nullptr;
   std::size_t near = 0;
   std::size_t lead = 0, far = 0;
-  bool in_order = false;  // line after line: K's and V's loops ask for nothing
+  // In order K's and V's loops ask for nothing.
+  Lookahead way = Lookahead::two_stages;
 
   // When `done` bytes have been read. The places may be any addresses.
-  Asking ahead(std::size_t done) const {
+  template <typename Stages>
+  Stages ahead(std::size_t done) const {
     const char* first = place(done + near);
-    return {first, place(done + lead_at(done)) - first};
+    if constexpr (std::is_same_v<Stages, TwoStages>) {
+      return {first, place(done + lead_at(done)) - first};
+    } else {
+      return {first};
+    }
   }
+  bool asks_beside() const { return way != Lookahead::one_stage; }
   // A line to ask the second cache for beside what is asked for while reading: the next one before
   // anything has been read, and when all has been.
   const char* another_first() {

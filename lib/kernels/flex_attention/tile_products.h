@@ -13,7 +13,8 @@
 namespace {
 
 using onnxpack::kernels::flex::Ahead;
-using onnxpack::kernels::flex::Asking;
+using onnxpack::kernels::flex::OneStage;
+using onnxpack::kernels::flex::TwoStages;
 
 // Registers: rows_at_once * vectors_at_once accumulators, one vector each for the operands.
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -32,7 +33,12 @@ struct Products {
 
 // Of what will be read soon the next `Bytes`, up to a line.
 template <std::size_t Bytes = 64>
-inline void ask(Asking& asking) {
+inline void ask(OneStage& asking) {
+  __builtin_prefetch(asking.near);
+  asking.near += Bytes;
+}
+template <std::size_t Bytes = 64>
+inline void ask(TwoStages& asking) {
   __builtin_prefetch(asking.near);
   __builtin_prefetch(asking.near + asking.farther, 0, 2);
   asking.near += Bytes;

@@ -74,12 +74,13 @@ struct Weights {
 };
 
 // The same along rows of few_tile_stride; what is beyond `rows` becomes 0. A line is asked for with
-// each vector, and one with eight while the maximum is looked for: about as many as memory gives in
-// that time.
+// each vector, and one with eight while the maximum is looked for, about as many as memory gives in
+// that time; none where memory is asked in one stage.
 template <typename Of>
 void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximum, float* sum,
                  float* factor, Reading& reading) {
   const std::size_t end = (rows + width - 1) / width * width;
+  const bool asks = reading.asks_beside();
   alignas(64) float most[16];
   std::memcpy(most, maximum, sizeof most);
   for (std::size_t r = 0; r < count; ++r) {
@@ -90,7 +91,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < 8; ++v)
         if (k + v * width < end) largest = larger(load(row + k + v * width), largest);
-      ask_second(reading.another_first());
+      if (asks) ask_second(reading.another_first());
     }
     most[r] = lanes_max(largest);
   }
@@ -113,7 +114,7 @@ void few_softmax(float* tile, std::size_t rows, std::size_t count, float* maximu
       const Vf value = Of::of(load(row + k), base);
       total = total + value;
       store(row + k, value);
-      ask_second(reading.another_first());
+      if (asks) ask_second(reading.another_first());
     }
     sum[r] += lanes_sum(total);
   }

@@ -65,19 +65,21 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   constexpr std::size_t long_bytes = 65536;
   const bool in_order =
       in_order_ && size(std::min(keys.end - keys.at, values.end - values.at)) >= long_bytes;
-  const auto [near, far] = in_order ? Distances{} : distances(call_.lookahead, few_);
-  lead_ = in_order ? 0 : std::max(lead_, far);
-  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far, in_order};
+  const Lookahead way = in_order ? Lookahead::in_order : asking_way(call_.lookahead, few_);
+  const auto [near, far] = distances(way, few_);
+  // What is asked for in order or in one stage is always as far ahead.
+  const bool led = way == Lookahead::two_stages;
+  lead_ = led ? std::max(lead_, far) : far;
+  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far, way};
   score_few(begin, rows, what, first);
-  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far,
-                 in_order};
+  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far, way};
   if (pass == Pass::scores) {
     // A prob_mod sees probabilities as exact as the loops for many give them.
     const bool coarse = pairs_ != nullptr && one_pass_ && !prob_;
     const auto softmax = coarse ? pairs_->few_softmax : ops_.few_softmax;
     softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(), second);
   }
-  lead_ = in_order ? 0 : second.lead;
+  lead_ = led ? second.lead : 0;
   if (pass == Pass::scores && !one_pass_) return;
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
   if (pass == Pass::values || modified) {
@@ -92,7 +94,7 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   }
   few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
                            out_.data(), out_stride_, second);
-  lead_ = in_order ? 0 : second.lead;
+  lead_ = led ? second.lead : 0;
 }
 
 const ProductOps& Worker::few_products() const {

@@ -9,7 +9,7 @@
 namespace onnxpack::kernels::flex {
 namespace {
 
-// Keys and values of a head: how often each line of both was asked for, for the second cache.
+// Keys and values of a head: how often each line of both was asked for, of memory.
 struct Head {
   Head(std::size_t k_bytes, std::size_t v_bytes) : k(k_bytes, 0), v(v_bytes, 0) {
     for (auto* lines : {&k, &v}) asked.emplace_back(lines->size() / 64, 0);
@@ -26,12 +26,19 @@ struct Head {
   std::vector<std::vector<int>> asked;
 };
 
+// Where memory is asked when `done` bytes have been read.
+const char* asked_at(const Reading& reading, std::size_t done) {
+  if (reading.way == Lookahead::one_stage) return reading.ahead<OneStage>(done).near;
+  const auto stages = reading.ahead<TwoStages>(done);
+  return stages.near + stages.farther;
+}
+
 // As a loop reads it, `step` bytes at a time, each line with a question.
 void read(Head& head, const Reading& reading, std::size_t step) {
   for (std::size_t done = 0; done < reading.bytes; done += step) {
-    const Asking asking = reading.ahead(done);
+    const char* from = asked_at(reading, done);
     for (std::size_t at = 0; at < std::min(step, reading.bytes - done); at += 64)
-      head.ask(asking.near + asking.farther + at);
+      head.ask(from + at);
   }
 }
 
@@ -42,17 +49,19 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     const std::size_t tile = row * most_rows * (1 + random() % 4);
     const std::size_t step = row * 8;
     const std::size_t tiles = 8;
-    const std::size_t beside =
-        random() % (tile / 64 / 4);  // lines asked for between keys and values
-    const auto [near, far] = distances(static_cast<Lookahead>(random() % 3), 1 + random() % 8);
+    const std::size_t queries = 1 + random() % 8;
+    const Lookahead way = asking_way(static_cast<Lookahead>(random() % 3), queries);
+    const auto [near, far] = distances(way, queries);
+    // Lines asked for between keys and values.
+    const std::size_t beside = Reading{.way = way}.asks_beside() ? random() % (tile / 64 / 4) : 0;
     Head head(tiles * tile, tiles * tile);
     std::size_t lead = far;
     for (std::size_t t = 0; t < tiles; ++t) {
       const char* k = head.k.data() + t * tile;
       const char* v = head.v.data() + t * tile;
-      Reading keys{k, tile, v, near, lead, far};
+      Reading keys{k, tile, v, near, lead, far, way};
       read(head, keys, step);
-      Reading values{v, tile, k + tile, near, keys.far, keys.far};
+      Reading values{v, tile, k + tile, near, keys.far, keys.far, way};
       for (std::size_t line = 0; line < beside; ++line) head.ask(values.another_first());
       read(head, values, step);
       lead = values.lead;
@@ -74,35 +83,40 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
   }
 }
 
-TEST_CASE("in two stages the second cache is asked first") {
-  const auto in_two = [](Lookahead lookahead, std::size_t queries) {
-    const auto [near, far] = distances(lookahead, queries);
-    CHECK(near > 0);
-    return near < far;
-  };
+TEST_CASE("in two stages the second cache is asked first, and only so beside other work") {
   for (std::size_t queries = 1; queries <= most_few; ++queries) {
-    CHECK_FALSE(in_two(Lookahead::one_stage, queries));
-    CHECK(in_two(Lookahead::two_stages, queries));
-    CHECK(in_two(Lookahead::in_order, queries) == (queries > 2));
+    CHECK(asking_way(Lookahead::one_stage, queries) == Lookahead::one_stage);
+    CHECK(asking_way(Lookahead::two_stages, queries) == Lookahead::two_stages);
+    CHECK(asking_way(Lookahead::in_order, queries) ==
+          (queries > 2 ? Lookahead::two_stages : Lookahead::one_stage));
+    const Distances one = distances(Lookahead::one_stage, queries);
+    CHECK(one.near > 0);
+    CHECK(one.near == one.far);
+    const Distances two = distances(Lookahead::two_stages, queries);
+    CHECK(two.near > 0);
+    CHECK(two.near < two.far);
+    CHECK(distances(Lookahead::in_order, queries).near == 0);
   }
+  CHECK_FALSE(Reading{.way = Lookahead::one_stage}.asks_beside());
+  CHECK(Reading{.way = Lookahead::two_stages}.asks_beside());
 }
 
 TEST_CASE("how far ahead decode asks falls evenly to what is usual") {
   const std::vector<char> at(1 << 16);
   Reading reading{at.data(), 1 << 15, at.data() + (1 << 15), 4096, 20480, 12288};
-  const auto second = [&](std::size_t done) {
-    const Asking asking = reading.ahead(done);
-    return asking.near + asking.farther - at.data();
-  };
+  const auto second = [&](std::size_t done) { return asked_at(reading, done) - at.data(); };
   CHECK(second(0) == 20480);
   CHECK(second(1 << 14) == (1 << 14) + 16384);
   CHECK(second(1 << 15) == (1 << 15) + 12288);
-  CHECK(reading.ahead(1 << 14).near - at.data() == (1 << 14) + 4096);
+  CHECK(reading.ahead<TwoStages>(1 << 14).near - at.data() == (1 << 14) + 4096);
   CHECK(reading.from(1 << 14).lead == 16384);
   CHECK(reading.another_first() - at.data() == 20480);
   CHECK(reading.another_last() - at.data() == (1 << 15) + 12288 + 64);
   CHECK(reading.another_first() - at.data() == 20480 + 128);
   CHECK(reading.far == 12288 + 192);
+  // In one stage nothing falls.
+  reading.way = Lookahead::one_stage;
+  CHECK(asked_at(reading, 1 << 14) - at.data() == (1 << 14) + 4096);
 }
 
 }  // namespace
