@@ -49,6 +49,21 @@ struct Sigmoid {
   static double apply(double a) { return 1.0 / (1.0 + ::exp(-a)); }
 };
 
+// to = function(from), four vectors at once: each waits for its own division.
+template <typename Function>
+inline void along_vectors(float* to, const float* from, std::size_t lanes, Function function) {
+  constexpr std::size_t at_once = 4;
+  std::size_t i = 0;
+  for (; i + at_once * width <= lanes; i += at_once * width) {
+    Vf x[at_once];
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < at_once; ++j) x[j] = function(load(from + i + j * width));
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < at_once; ++j) store(to + i + j * width, x[j]);
+  }
+  for (; i < lanes; i += width) store(to + i, function(load(from + i)));
+}
+
 // A function on whole vectors of f32. One lane (a scalar) goes through a vector of its own.
 template <Vf (*function)(Vf)>
 void vectors(const VmCall& call) {
@@ -60,7 +75,7 @@ void vectors(const VmCall& call) {
       for (std::size_t i = 0; i < call.lanes; ++i) to[i] = value;
       continue;
     }
-    for (std::size_t i = 0; i < call.lanes; i += width) store(to + i, function(load(a + i)));
+    along_vectors(to, a, call.lanes, function);
   }
 }
 
@@ -69,10 +84,8 @@ void scaled(const VmCall& call) {
   const Vf before = splat(*static_cast<const float*>(call.b.data));
   const Vf after = splat(*static_cast<const float*>(call.c.data));
   for (std::size_t row = 0; row < call.rows; ++row) {
-    float* to = result_row<float>(call, row);
-    const float* a = row_of<float>(call.a, row);
-    for (std::size_t i = 0; i < call.lanes; i += width)
-      store(to + i, after * function(before * load(a + i)));
+    along_vectors(result_row<float>(call, row), row_of<float>(call.a, row), call.lanes,
+                  [&](Vf x) { return after * function(before * x); });
   }
 }
 
