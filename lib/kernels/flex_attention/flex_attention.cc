@@ -34,6 +34,23 @@ Status check_arguments(const Arguments& a) {
   return {};
 }
 
+// Scales whose root is no ordinary number, and sizes that an i32 cannot count, are left to the
+// reference.
+bool tiles_suit(const Spec& spec, const Arguments& a, float scale) {
+  constexpr std::int64_t most = 2147483647;
+  const bool sizes = a.q_length < most && a.kv_length < most && a.q_heads < most && a.batch < most;
+  const bool usual_scale = scale > 0x1p-60F && scale < 0x1p60F;
+  return spec.element != Type::f64 && spec.precision() == Type::f32 && sizes && usual_scale;
+}
+
+// Null for no binding; an error where the vector machine lacks a function.
+Result<std::unique_ptr<TileProgram>> compiled(const Binding* binding, const TileOps& ops) {
+  if (binding == nullptr) return std::unique_ptr<TileProgram>();
+  return TileProgram::make(*binding, ops);
+}
+
+}  // namespace
+
 const TileOps* tile_ops(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
@@ -53,23 +70,6 @@ const TileOps* tile_ops(Isa isa) {
       return nullptr;
   }
 }
-
-// Scales whose root is no ordinary number, and sizes that an i32 cannot count, are left to the
-// reference.
-bool tiles_suit(const Spec& spec, const Arguments& a, float scale) {
-  constexpr std::int64_t most = 2147483647;
-  const bool sizes = a.q_length < most && a.kv_length < most && a.q_heads < most && a.batch < most;
-  const bool usual_scale = scale > 0x1p-60F && scale < 0x1p60F;
-  return spec.element != Type::f64 && spec.precision() == Type::f32 && sizes && usual_scale;
-}
-
-// Null for no binding; an error where the vector machine lacks a function.
-Result<std::unique_ptr<TileProgram>> compiled(const Binding* binding, const TileOps& ops) {
-  if (binding == nullptr) return std::unique_ptr<TileProgram>();
-  return TileProgram::make(*binding, ops);
-}
-
-}  // namespace
 
 Result<FlexAttention> FlexAttention::create(Spec spec, CpuFeatures features) {
   if (!is_float(spec.element) || !is_float(spec.precision()))

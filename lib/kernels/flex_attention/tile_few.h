@@ -211,8 +211,8 @@ void few_weigh_of(const In& in, const float* weights, std::size_t rows,
 // all rows of `row_bytes`: where those are more than are taken at once, for as many rows as stay in
 // the nearest cache till the last of them.
 template <typename Stages, typename Run>
-inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_bytes,
-                       const Reading& reading, Run&& run) {
+inline void for_groups_by(std::size_t count, std::size_t rows, std::size_t row_bytes,
+                          const Reading& reading, Run&& run) {
   if (count <= usual_few)
     return for_count(count, [&]<std::size_t R>() {
       run.template operator()<R, Stages>(std::size_t{0}, std::size_t{0}, rows, reading);
@@ -225,7 +225,7 @@ inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_byte
       const std::size_t left = count - first;
       for_count(left < usual_few ? left : usual_few,
                 [&]<std::size_t R>() { run.template operator()<R, Stages>(first, k, some, now); });
-      now.near = now.lead = now.far = 0;  // asked for already
+      now.near = now.lead = now.far = 0;  // asked for already; what is read is asked for again
     }
   }
 }
@@ -233,9 +233,9 @@ template <typename Run>
 inline void for_groups(std::size_t count, std::size_t rows, std::size_t row_bytes,
                        const Reading& reading, Run&& run) {
   if (reading.way == Lookahead::one_stage) {
-    for_groups<OneStage>(count, rows, row_bytes, reading, run);
+    for_groups_by<OneStage>(count, rows, row_bytes, reading, run);
   } else {
-    for_groups<TwoStages>(count, rows, row_bytes, reading, run);
+    for_groups_by<TwoStages>(count, rows, row_bytes, reading, run);
   }
 }
 

@@ -2,6 +2,8 @@
 // computes too long for it from three queries on: each of them costs a product for each line of K
 // and of V, and keys have to be turned. A tile takes sixteen keys as they lie, and all queries at
 // once.
+//
+// Tiles ask memory in two stages always, and beside the softmax: only Intel's CPUs have them.
 #pragma once
 
 #include "common/amx_blocks.h"

@@ -112,7 +112,7 @@ class Worker {
   std::size_t lanes_ = 0;
   std::size_t few_ = 0;    // how many queries, if they take the loops for few
   bool in_order_ = false;  // few_in_order
-  std::size_t lead_ = 0;   // how far ahead the second cache is asked for, in those
+  std::size_t lead_ = 0;   // Reading::lead_left of the last tile of those
   std::int64_t kv_ = 0;
   std::int64_t last_key_ = 0;
   std::array<Panel, most_lanes / panel_lanes> panels_{};

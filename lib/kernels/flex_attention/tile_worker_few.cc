@@ -63,23 +63,18 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   const Ahead next = end < last_key_ ? bytes(a_.k, a_.qk_size, end, end) : values;
   // A CPU that sees the order by itself needs some time for it, which short pieces do not give.
   constexpr std::size_t long_bytes = 65536;
-  const bool in_order =
-      in_order_ && size(std::min(keys.end - keys.at, values.end - values.at)) >= long_bytes;
+  const bool in_order = in_order_ && std::min(keys.bytes(), values.bytes()) >= long_bytes;
   const Lookahead way = in_order ? Lookahead::in_order : asking_way(call_.lookahead, few_);
-  const auto [near, far] = distances(way, few_);
-  // What is asked for in order or in one stage is always as far ahead.
-  const bool led = way == Lookahead::two_stages;
-  lead_ = led ? std::max(lead_, far) : far;
-  Reading first{keys.at, size(keys.end - keys.at), values.at, near, lead_, far, way};
+  Reading first = Reading::of_keys(keys, values.at, way, few_, lead_);
   score_few(begin, rows, what, first);
-  Reading second{values.at, size(values.end - values.at), next.at, near, first.far, first.far, way};
+  Reading second = Reading::of_values(values, next.at, first);
   if (pass == Pass::scores) {
     // A prob_mod sees probabilities as exact as the loops for many give them.
     const bool coarse = pairs_ != nullptr && one_pass_ && !prob_;
     const auto softmax = coarse ? pairs_->few_softmax : ops_.few_softmax;
     softmax(few_tile_.data(), rows, few_, maximum_.data(), sum_.data(), factor_.data(), second);
   }
-  lead_ = led ? second.lead : 0;
+  lead_ = second.lead_left();
   if (pass == Pass::scores && !one_pass_) return;
   const bool modified = prob_ && prob_->decide(begin, end - 1) != TileClass::full;
   if (pass == Pass::values || modified) {
@@ -94,7 +89,7 @@ void Worker::visit_few(std::int64_t begin, std::size_t rows, TileClass what, Pas
   }
   few_products().few_weigh(few_tile_.data(), rows, values.at, size(a_.v_size), few_, factor_.data(),
                            out_.data(), out_stride_, second);
-  lead_ = led ? second.lead : 0;
+  lead_ = second.lead_left();
 }
 
 const ProductOps& Worker::few_products() const {

@@ -49,7 +49,8 @@ struct Sigmoid {
   static double apply(double a) { return 1.0 / (1.0 + ::exp(-a)); }
 };
 
-// to = function(from), four vectors at once: each waits for its own division.
+// to = function(from), which may be the same, four vectors at once: those of tanh and sigmoid each
+// wait for a division.
 template <typename Function>
 inline void along_vectors(float* to, const float* from, std::size_t lanes, Function function) {
   constexpr std::size_t at_once = 4;

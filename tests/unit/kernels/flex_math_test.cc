@@ -67,7 +67,7 @@ TEST_CASE("tanh is never more than 1, and 1 from its last bound on", "[flex_atte
   if (!runs_here()) SKIP("this CPU has no AVX2");
   const float end = 0x1.051e4cp+3F;
   float most = 0;
-  // Below 7.5 it is 8 units of the last place and more below 1.
+  // Of 7.5 it is 7 units of the last place below 1.
   for (float x = 7.5F; x < end;) {
     float xs[width];
     for (float& each : xs) each = x = std::nextafter(x, end);

@@ -51,20 +51,20 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
     const std::size_t tiles = 8;
     const std::size_t queries = 1 + random() % 8;
     const Lookahead way = asking_way(static_cast<Lookahead>(random() % 3), queries);
-    const auto [near, far] = distances(way, queries);
+    const std::size_t far = distances(way, queries).far;
     // Lines asked for between keys and values.
     const std::size_t beside = Reading{.way = way}.asks_beside() ? random() % (tile / 64 / 4) : 0;
     Head head(tiles * tile, tiles * tile);
-    std::size_t lead = far;
+    std::size_t lead = 0;
     for (std::size_t t = 0; t < tiles; ++t) {
       const char* k = head.k.data() + t * tile;
       const char* v = head.v.data() + t * tile;
-      Reading keys{k, tile, v, near, lead, far, way};
+      const Reading keys = Reading::of_keys({k, k + tile}, v, way, queries, lead);
       read(head, keys, step);
-      Reading values{v, tile, k + tile, near, keys.far, keys.far, way};
+      Reading values = Reading::of_values({v, v + tile}, k + tile, keys);
       for (std::size_t line = 0; line < beside; ++line) head.ask(values.another_first());
       read(head, values, step);
-      lead = values.lead;
+      lead = values.lead_left();
     }
     INFO("rows of " << row << ", tiles of " << tile << ", " << beside << " lines beside, " << far);
     // All but what was read before anything was asked for; at the seams a loop goes on where it is
@@ -83,7 +83,7 @@ TEST_CASE("decode asks for every line of K and V in time, about once") {
   }
 }
 
-TEST_CASE("in two stages the second cache is asked first, and only so beside other work") {
+TEST_CASE("in two stages the second cache is asked first") {
   for (std::size_t queries = 1; queries <= most_few; ++queries) {
     CHECK(asking_way(Lookahead::one_stage, queries) == Lookahead::one_stage);
     CHECK(asking_way(Lookahead::two_stages, queries) == Lookahead::two_stages);
@@ -99,6 +99,24 @@ TEST_CASE("in two stages the second cache is asked first, and only so beside oth
   }
   CHECK_FALSE(Reading{.way = Lookahead::one_stage}.asks_beside());
   CHECK(Reading{.way = Lookahead::two_stages}.asks_beside());
+  CHECK(Reading{.way = Lookahead::in_order}.asks_beside());
+}
+
+TEST_CASE("what was asked for beside the softmax counts in two stages alone") {
+  const std::vector<char> at(1 << 16);
+  const Ahead all{at.data(), at.data() + at.size()};
+  for (const Lookahead way : {Lookahead::one_stage, Lookahead::two_stages, Lookahead::in_order}) {
+    const std::size_t usual = distances(way, 4).far;
+    const bool counts = way == Lookahead::two_stages;
+    const Reading keys = Reading::of_keys(all, nullptr, way, 4, 65536);
+    CHECK(keys.lead == (counts ? 65536 : usual));
+    CHECK(keys.far == usual);
+    CHECK(Reading::of_keys(all, nullptr, way, 4, 0).lead == usual);
+    Reading values = Reading::of_values(all, nullptr, keys);
+    CHECK(values.lead == usual);
+    static_cast<void>(values.another_first());
+    CHECK(values.lead_left() == (counts ? usual + 64 : 0));
+  }
 }
 
 TEST_CASE("how far ahead decode asks falls evenly to what is usual") {

@@ -45,7 +45,8 @@ std::span<const Isa> all_isas();
 enum class Lookahead : std::uint8_t {
   one_stage,
   two_stages,  // Intel's CPUs
-  in_order,    // Zen 4: as those, but decode leaves few queries to what the CPU fetches by itself
+  in_order,    // Zen 4: mostly as those, but decode leaves few queries to what the CPU fetches by
+               // itself
 };
 
 class CpuFeatures {
