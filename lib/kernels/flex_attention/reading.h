@@ -25,7 +25,7 @@ struct Distances {
 // the time that memory takes: decode got 0.75 of the speed of reading on Emerald Rapids so, 0.9 in
 // two stages. Zen 5 has as much of it in one stage, and each further question of any kind costs:
 // with one more for the second cache, of the same line, and lines asked for beside the softmax,
-// decode of f32 with up to 8 queries had 0.78 to 0.89 there instead of 0.85 to 0.99. More queries
+// decode of f32 with up to 8 queries had 0.78 to 0.91 there instead of 0.85 to 0.99. More queries
 // give memory more time. On Zen 4 neither comes near to what loops have that go through K and V in
 // order and ask for nothing (tile_few_order.h); where those do not do, one or two queries were
 // faster in one stage and more in two, measured when one stage asked twice. Arm's and AMD's other
